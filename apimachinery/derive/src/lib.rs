@@ -1,0 +1,1 @@
+//! The one derive on API types: serde, protobuf, OpenAPI and merge schema from one definition.

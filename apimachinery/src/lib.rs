@@ -1,0 +1,1 @@
+//! Kubernetes API conventions, pure: metadata, selectors, quantities, field errors, patches, protobuf, OpenAPI.

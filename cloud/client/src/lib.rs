@@ -1,0 +1,1 @@
+//! The local cloud's API: its types, and a client over HTTP.

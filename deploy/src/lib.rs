@@ -1,0 +1,1 @@
+//! What operator, gardenlet and bring-up share and is not pure: secrets manager, applying a plan, waiting.

@@ -1,0 +1,1 @@
+//! Provisions node-local directories as `local` volumes.

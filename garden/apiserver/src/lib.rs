@@ -1,0 +1,1 @@
+//! The Gardener API server: Gardener's kinds on the generic server.

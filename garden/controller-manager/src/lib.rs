@@ -1,0 +1,1 @@
+//! Controllers of the garden cluster: projects, seed lifecycle, references.

@@ -1,0 +1,1 @@
+//! Reconciles a `Garden` into the virtual garden cluster, in its runtime cluster.

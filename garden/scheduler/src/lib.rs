@@ -1,0 +1,1 @@
+//! Binds shoots to seeds.

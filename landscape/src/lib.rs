@@ -1,0 +1,1 @@
+//! A landscape on one machine: upstream components, images, bring-up and tear-down.

@@ -1,0 +1,1 @@
+//! Time as an argument: a [`Clock`] that plans, certificates and flows are handed.

@@ -1,0 +1,1 @@
+//! Renders an error with all its causes, once, on one line.

@@ -1,0 +1,1 @@
+//! Certificate authorities and certificates: the one place that makes keys.

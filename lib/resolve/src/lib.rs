@@ -1,0 +1,1 @@
+//! Resolves names without the C library, for a static binary.

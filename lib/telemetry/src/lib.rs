@@ -1,0 +1,1 @@
+//! Logging of every process, set up one way.

@@ -1,0 +1,1 @@
+//! Plans what runs inside a cluster for the cluster: DNS, service proxy, storage class, roles.

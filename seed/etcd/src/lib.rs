@@ -1,0 +1,1 @@
+//! Makes the StatefulSet of every `Etcd` object and keeps its status.

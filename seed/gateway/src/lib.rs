@@ -1,0 +1,1 @@
+//! Routes TLS connections by server name to the API servers behind it, without terminating them.

@@ -1,0 +1,1 @@
+//! Applies ManagedResources and keeps their health; requests tokens for access secrets.

@@ -1,0 +1,1 @@
+//! What tests share: waiting for a state with a deadline, golden files, real servers in a temporary directory.

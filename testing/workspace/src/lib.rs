@@ -1,0 +1,1 @@
+//! Checks of the workspace itself: imports point one way, modules are documented, files are short.

@@ -1,0 +1,3 @@
+//! The project's own chores: checks, tests, static binary, benchmarks.
+
+fn main() {}
