@@ -1,0 +1,3 @@
+//! Group `authentication.gardener.cloud`.
+
+pub mod v1alpha1;

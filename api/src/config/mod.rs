@@ -1,0 +1,11 @@
+//! Configuration files of the processes. File formats: they are never stored in an API server.
+
+mod common; // client connections, leader election, servers
+
+pub mod controller_manager;
+pub mod gardenlet;
+pub mod operator;
+pub mod resource_manager;
+pub mod scheduler;
+
+pub use self::common::*;

@@ -1,0 +1,3 @@
+//! Group `druid.gardener.cloud`.
+
+pub mod v1alpha1;

@@ -1,0 +1,3 @@
+//! Group `extensions.gardener.cloud`.
+
+pub mod v1alpha1;

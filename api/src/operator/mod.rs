@@ -1,0 +1,3 @@
+//! Group `operator.gardener.cloud`.
+
+pub mod v1alpha1;

@@ -1,0 +1,3 @@
+//! Group `resources.gardener.cloud`.
+
+pub mod v1alpha1;

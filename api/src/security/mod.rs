@@ -1,0 +1,3 @@
+//! Group `security.gardener.cloud`.
+
+pub mod v1alpha1;
