@@ -1,3 +1,33 @@
-//! The project's own chores: checks, tests, static binary, benchmarks.
+//! The project's own chores, as `cargo xtask <chore>`. It builds in seconds: the landscape itself is not among what it imports.
 
-fn main() {}
+mod setup; // everything that a first landscape needs
+mod static_binary; // our one binary, without dynamic libraries
+mod upstream; // Kubernetes, etcd, containerd, CoreDNS
+
+use clap::{Parser, Subcommand};
+
+/// The project's own chores.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Bring the upstream components into the cache; what is there already is left alone
+    Upstream(upstream::Arguments),
+    /// Set up everything that is missing, and bring a landscape up
+    Up(setup::Arguments),
+    /// Build the kubeception binary statically and print its path
+    StaticBinary(static_binary::Arguments),
+}
+
+fn main() -> anyhow::Result<()> {
+    match Arguments::parse().chore {
+        Chore::Upstream(arguments) => upstream::run(&arguments),
+        Chore::Up(arguments) => setup::run(&arguments),
+        Chore::StaticBinary(arguments) => static_binary::run(&arguments),
+    }
+}

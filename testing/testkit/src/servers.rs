@@ -159,7 +159,7 @@ fn arguments(directory: &std::path::Path, etcd: &str, port: u16) -> Vec<String> 
         format!("--client-ca-file={}", file("ca.crt")),
         format!("--tls-cert-file={}", file("server.crt")),
         format!("--tls-private-key-file={}", file("server.key")),
-        format!("--service-account-key-file={}", file("server.key")),
+        format!("--service-account-key-file={}", file("server.crt")),
         format!("--service-account-signing-key-file={}", file("server.key")),
         "--service-account-issuer=https://kubernetes.default.svc".to_owned(),
         "--service-cluster-ip-range=10.0.0.0/24".to_owned(),

@@ -1,0 +1,119 @@
+//! `up`: from a bare host to a landscape.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context;
+use landscape::up::{Console, Settings, Summary, up};
+use landscape_upstream::Cache;
+use lib_clock::SystemClock;
+use owo_colors::{OwoColorize, Stream};
+
+use super::LandscapeName;
+use crate::privilege::become_root;
+use crate::process::{runtime, shutdown_on_signal};
+
+/// Arguments of `up`.
+#[derive(clap::Args)]
+pub(crate) struct Up {
+    #[command(flatten)]
+    name: LandscapeName,
+    /// Port on 127.0.0.1 of the proxy by which this machine reaches every name of the landscape
+    #[arg(long, default_value_t = 6480)]
+    proxy_port: u16,
+    /// Do not make the first shoot
+    #[arg(long)]
+    without_shoot: bool,
+    /// Write how long each phase took into this file, as JSON
+    #[arg(long, value_name = "FILE")]
+    timings: Option<PathBuf>,
+}
+
+/// Brings the landscape up and says what came of it.
+pub(crate) fn run(arguments: Up) -> anyhow::Result<()> {
+    become_root()?;
+    let settings = Settings {
+        landscape: arguments.name.name(),
+        proxy_port: arguments.proxy_port,
+        cache: Cache::from_environment()?,
+        own_binary: std::env::current_exe().context("failed to find the own binary")?,
+        with_shoot: !arguments.without_shoot,
+    };
+    let is_default = settings.landscape == "local";
+    let summary = runtime()?.block_on(async {
+        let cancellation = shutdown_on_signal()?;
+        anyhow::Ok(up(settings, Arc::new(SystemClock), Arc::new(Console::default()), cancellation).await?)
+    })?;
+    if let Some(path) = &arguments.timings {
+        std::fs::write(path, summary.to_json()).with_context(|| format!("failed to write {}", path.display()))?;
+    }
+    let name = if is_default { String::new() } else { format!(" --landscape {}", summary.landscape) };
+    Ok(io::stdout().write_all(text(&summary, &name, !arguments.without_shoot).as_bytes())?)
+}
+
+/// What was made, how long each phase took, and what to type next.
+fn text(summary: &Summary, name: &str, with_shoot: bool) -> String {
+    let mut text = String::new();
+    if summary.changed && !io::stderr().is_terminal() {
+        text.push('\n');
+    }
+    let headline = if summary.changed {
+        format!("Landscape {} is up after {:.1} s.", summary.landscape, summary.took.as_secs_f64())
+    } else {
+        format!("Landscape {} is up; there was nothing to change ({:.1} s).", summary.landscape, summary.took.as_secs_f64())
+    };
+    text.push_str(&format!("{}\n\n", headline.if_supports_color(Stream::Stdout, |text| text.bold())));
+    for phase in summary.phases.iter().filter(|phase| phase.changed) {
+        text.push_str(&format!("  {:<28} {:6.1} s\n", phase.name, phase.took.as_secs_f64()));
+    }
+    if summary.changed {
+        text.push('\n');
+    }
+    text.push_str("Next:\n");
+    let mut commands = vec![
+        format!("kubeception status{name}"),
+        format!("kubeception kubeconfig{name} garden > garden.yaml && kubectl --kubeconfig garden.yaml get shoots -A"),
+    ];
+    if with_shoot {
+        commands.push(format!("kubeception kubeconfig{name} shoot dev/first > first.yaml && kubectl --kubeconfig first.yaml get namespaces"));
+    }
+    commands.push("kubectl --kubeconfig garden.yaml apply -f examples/shoot-workerless.yaml".to_owned());
+    commands.push(format!("kubeception down{name}"));
+    commands.iter().for_each(|command| text.push_str(&format!("  {command}\n")));
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use landscape::up::PhaseTime;
+
+    use super::*;
+
+    fn summary(changed: bool) -> Summary {
+        let phase = |name, seconds, changed| {
+            let (started, took) = (Duration::ZERO, Duration::from_millis(seconds * 100));
+            PhaseTime { name, started, took, changed }
+        };
+        let phases = vec![phase("local cloud", 3, changed), phase("seed machine", 21, false)];
+        Summary { landscape: "local".to_owned(), phases, took: Duration::from_millis(4230), changed }
+    }
+
+    #[test]
+    fn what_was_made_is_listed_with_its_time() {
+        let text = text(&summary(true), "", true);
+        assert!(text.contains("Landscape local is up after 4.2 s."), "{text}");
+        assert!(text.contains("  local cloud                     0.3 s\n"), "{text}");
+        assert!(!text.contains("seed machine"), "what was there is not listed: {text}");
+    }
+
+    #[test]
+    fn a_second_run_says_that_nothing_changed() {
+        let text = text(&summary(false), " --landscape other", false);
+        assert!(text.contains("there was nothing to change"), "{text}");
+        assert!(text.contains("kubeception down --landscape other\n"), "{text}");
+        assert!(!text.contains("first.yaml"), "{text}");
+    }
+}

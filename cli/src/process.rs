@@ -1,0 +1,84 @@
+//! Processes that run until they are told to stop: started by Deployments, by units, by bring-up; rarely by people.
+
+use clap::Subcommand;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::people::{CloudList, list_cloud};
+
+/// The processes, by the names that Gardener gives them where it has them.
+#[derive(Subcommand)]
+#[command(next_help_heading = "Processes")]
+pub(crate) enum Process {
+    /// The local cloud's daemon
+    #[command(args_conflicts_with_subcommands = true)]
+    Cloud {
+        #[command(flatten)]
+        arguments: cloud_daemon::Arguments,
+        #[command(subcommand)]
+        command: Option<CloudCommand>,
+    },
+    /// Reconciles projects, seeds and more in the garden
+    #[command(hide = true)]
+    GardenerControllerManager(garden_controller_manager::Arguments),
+    /// Finds a seed for every shoot
+    #[command(hide = true)]
+    GardenerScheduler(garden_scheduler::Arguments),
+    /// Keeps ManagedResources and access tokens
+    #[command(hide = true)]
+    GardenerResourceManager(seed_resource_manager::Arguments),
+    /// Makes StatefulSets of Etcd objects
+    #[command(hide = true)]
+    EtcdDruid(seed_etcd::Arguments),
+    /// Routes connections to API servers by their TLS server name
+    #[command(hide = true)]
+    Gateway(seed_gateway::Arguments),
+}
+
+/// What can be asked of the cloud.
+#[derive(Subcommand)]
+pub(crate) enum CloudCommand {
+    /// List networks, machines, load balancers and DNS records
+    List(CloudList),
+}
+
+/// Runs one process.
+pub(crate) fn run(process: Process) -> anyhow::Result<()> {
+    if let Process::Cloud { command: Some(CloudCommand::List(list)), .. } = process {
+        return list_cloud(&list);
+    }
+    lib_telemetry::init();
+    runtime()?.block_on(async {
+        let shutdown = shutdown_on_signal()?;
+        match process {
+            Process::Cloud { arguments, .. } => cloud_daemon::run(arguments, shutdown).await?,
+            Process::GardenerControllerManager(arguments) => garden_controller_manager::run(arguments, shutdown).await?,
+            Process::GardenerScheduler(arguments) => garden_scheduler::run(arguments, shutdown).await?,
+            Process::GardenerResourceManager(arguments) => seed_resource_manager::run(arguments, shutdown).await?,
+            Process::EtcdDruid(arguments) => seed_etcd::run(arguments, shutdown).await?,
+            Process::Gateway(arguments) => seed_gateway::run(arguments, shutdown).await?,
+        }
+        Ok(())
+    })
+}
+
+/// The runtime of processes and commands, with the one TLS provider installed before anything can ask for another.
+pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    // An error says that a provider is installed already: then it is this one.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+}
+
+/// A token that SIGTERM or SIGINT cancels.
+pub(crate) fn shutdown_on_signal() -> std::io::Result<CancellationToken> {
+    let token = CancellationToken::new();
+    for kind in [SignalKind::terminate(), SignalKind::interrupt()] {
+        let mut stream = signal(kind)?;
+        let token = token.clone();
+        tokio::spawn(async move {
+            stream.recv().await;
+            token.cancel();
+        });
+    }
+    Ok(token)
+}

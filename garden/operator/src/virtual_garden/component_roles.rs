@@ -1,0 +1,67 @@
+//! What our own components may do in the virtual garden.
+//!
+//! Out: a ClusterRole per component, bound to its service account in `kube-system`. Absent: the accounts themselves,
+//! which the token requestor makes.
+
+use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, RoleBinding};
+
+use super::{READ, SYSTEM_NAMESPACE, bind_cluster_role, bind_role, cluster_role, full, rule, service_account};
+
+const API_SERVER: &str = "gardener.cloud:system:apiserver";
+const CONTROLLER_MANAGER: &str = "gardener.cloud:system:controller-manager";
+const SCHEDULER: &str = "gardener.cloud:system:scheduler";
+
+pub(super) fn cluster_roles() -> Vec<ClusterRole> {
+    vec![
+        cluster_role(API_SERVER, vec![
+            rule(&[""], &["namespaces"], &["get", "list", "watch", "create"]),
+            rule(&[""], &["configmaps"], &["get", "list", "watch", "create"]),
+            rule(&[""], &["secrets", "serviceaccounts", "resourcequotas"], &READ),
+            rule(&[""], &["resourcequotas/status"], &["update"]),
+            rule(&["admissionregistration.k8s.io"], &["*"], &READ),
+            rule(&["flowcontrol.apiserver.k8s.io"], &["*"], &READ),
+            rule(&["authorization.k8s.io"], &["subjectaccessreviews"], &["create"]),
+            rule(&["core.gardener.cloud", "security.gardener.cloud"], &["*"], &READ),
+        ]),
+        cluster_role(CONTROLLER_MANAGER, vec![
+            rule(&["core.gardener.cloud", "security.gardener.cloud", "seedmanagement.gardener.cloud", "operations.gardener.cloud"], &["*"], &["*"]),
+            full(&[""], &["configmaps", "namespaces", "resourcequotas", "secrets", "serviceaccounts"]),
+            rule(&["", "events.k8s.io"], &["events"], &["*"]),
+            // It grants to members what it need not be able to do itself.
+            rule(&["rbac.authorization.k8s.io"], &["clusterroles", "clusterrolebindings", "roles", "rolebindings"], &["*"]),
+            full(&["coordination.k8s.io"], &["leases"]),
+            rule(&["certificates.k8s.io"], &["certificatesigningrequests"], &READ),
+            rule(&["certificates.k8s.io"], &["certificatesigningrequests/approval"], &["update"]),
+            rule(&["certificates.k8s.io"], &["signers"], &["approve"]),
+        ]),
+        cluster_role(SCHEDULER, vec![
+            rule(&["core.gardener.cloud"], &["backupbuckets", "cloudprofiles", "namespacedcloudprofiles", "seeds", "shoots"], &READ),
+            rule(&["core.gardener.cloud"], &["shoots/status", "shoots/binding"], &["patch", "update"]),
+            rule(&[""], &["configmaps"], &READ),
+            rule(&["", "events.k8s.io"], &["events"], &["create", "patch", "update"]),
+            rule(&["coordination.k8s.io"], &["leases"], &["create", "get", "list", "watch", "patch", "update"]),
+        ]),
+    ]
+}
+
+pub(super) fn cluster_role_bindings() -> Vec<ClusterRoleBinding> {
+    vec![
+        bind_cluster_role(API_SERVER, API_SERVER, vec![service_account("gardener-apiserver")]),
+        bind_cluster_role(
+            "gardener.cloud:apiserver:auth-delegator",
+            "system:auth-delegator",
+            vec![service_account("gardener-apiserver")],
+        ),
+        bind_cluster_role(CONTROLLER_MANAGER, CONTROLLER_MANAGER, vec![service_account("gardener-controller-manager")]),
+        bind_cluster_role(SCHEDULER, SCHEDULER, vec![service_account("gardener-scheduler")]),
+    ]
+}
+
+pub(super) fn role_bindings() -> Vec<RoleBinding> {
+    vec![bind_role(
+        SYSTEM_NAMESPACE,
+        "gardener.cloud:apiserver:auth-reader",
+        "extension-apiserver-authentication-reader",
+        vec![service_account("gardener-apiserver")],
+    )]
+}

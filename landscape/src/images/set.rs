@@ -1,0 +1,117 @@
+//! The images of a landscape: what is in each, and the name it gets in the registry.
+
+use std::path::Path;
+
+use landscape_upstream::{COREDNS, Cache, KUBERNETES};
+use plan_images::{ImageNotFound, ImageVector};
+
+use super::image::Image;
+use super::layer::Layer;
+use super::userland::{UserlandError, userland};
+
+/// Where programs lie in our images.
+const PROGRAMS: &str = "usr/local/bin";
+
+/// The names that the one binary of upstream Kubernetes answers to.
+const HYPERKUBE_NAMES: [&str; 7] =
+    ["etcd", "kube-apiserver", "kube-controller-manager", "kube-proxy", "kube-scheduler", "kubectl", "kubelet"];
+
+/// An image and the name it has in the registry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedImage {
+    /// The repository, without the registry's host.
+    pub repository: String,
+    /// The tag.
+    pub tag: String,
+    /// The image.
+    pub image: Image,
+}
+
+/// The images cannot be put together.
+#[derive(Debug, thiserror::Error)]
+pub enum ImageSetError {
+    /// The image vector has no name for one of them.
+    #[error("failed to name an image")]
+    Name(#[from] ImageNotFound),
+    /// A program of the distribution is missing.
+    #[error("failed to collect the programs that kube-proxy calls")]
+    Userland(#[from] UserlandError),
+}
+
+/// The images that pods of a landscape use, named as `vector` names them. `own_binary` is the static kubeception binary.
+pub fn landscape_images(
+    cache: &Cache,
+    own_binary: &Path,
+    vector: &ImageVector,
+) -> Result<Vec<NamedImage>, ImageSetError> {
+    let kubernetes = Image { layers: vec![userland_layer()?, kubernetes_layer(cache)], entrypoint: Vec::new() };
+    let coredns = Image {
+        layers: vec![base(), Layer::default().program(format!("{PROGRAMS}/coredns"), cache.binary(&COREDNS, "coredns"))],
+        entrypoint: vec!["/usr/local/bin/coredns".to_owned()],
+    };
+    let own = |arguments: &[&str]| Image {
+        layers: vec![base(), Layer::default().program(format!("{PROGRAMS}/kubeception"), own_binary)],
+        entrypoint: std::iter::once("/usr/local/bin/kubeception").chain(arguments.iter().copied()).map(str::to_owned).collect(),
+    };
+    Ok(vec![
+        // The seed's sandboxes wait for this one: it comes first.
+        named(vector, "pause", None, own(&["pause"]))?,
+        named(vector, "hyperkube", Some(KUBERNETES.version), kubernetes)?,
+        named(vector, "kubeception", None, own(&[]))?,
+        named(vector, "coredns", None, coredns)?,
+    ])
+}
+
+fn named(vector: &ImageVector, name: &str, version: Option<&str>, image: Image) -> Result<NamedImage, ImageNotFound> {
+    let found = vector.find(name, version)?;
+    let repository = found.repository.split_once('/').map_or(found.repository.as_str(), |(_, path)| path).to_owned();
+    Ok(NamedImage { repository, tag: found.tag.unwrap_or_else(|| "latest".to_owned()), image })
+}
+
+/// What every program may expect: a place for temporary files, and names for the users that our pods run as.
+fn base() -> Layer {
+    Layer::default()
+        .directory("etc", 0o755)
+        .file("etc/passwd", "root:x:0:0:root:/root:/sbin/nologin\nnonroot:x:65532:65532:nonroot:/:/sbin/nologin\n")
+        .file("etc/group", "root:x:0:\nnonroot:x:65532:\n")
+        .directory("tmp", 0o1777)
+        .directory("usr", 0o755)
+        .directory("usr/local", 0o755)
+        .directory(PROGRAMS, 0o755)
+}
+
+fn userland_layer() -> Result<Layer, UserlandError> {
+    let programs = userland(&[("nft", "nftables"), ("conntrack", "conntrack")])?;
+    Ok(base().joined(programs))
+}
+
+fn kubernetes_layer(cache: &Cache) -> Layer {
+    let program = Layer::default().program(format!("{PROGRAMS}/hyperkube"), cache.binary(&KUBERNETES, "hyperkube"));
+    HYPERKUBE_NAMES.iter().fold(program, |layer, name| layer.link(format!("{PROGRAMS}/{name}"), "hyperkube"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_image_of_the_vector_is_made() {
+        let vector = ImageVector::embedded().unwrap();
+        let images = landscape_images(&Cache::new("/cache"), Path::new("/kubeception"), &vector).unwrap();
+        let names: Vec<String> = images.iter().map(|image| format!("{}:{}", image.repository, image.tag)).collect();
+        for source in &vector.images {
+            let (_, path) = source.repository.as_ref().unwrap().split_once('/').unwrap();
+            let name = format!("{path}:{}", source.tag.as_ref().unwrap());
+            assert!(names.contains(&name), "{name} is not among {names:?}");
+        }
+    }
+
+    #[test]
+    fn our_own_images_share_their_layers() {
+        let vector = ImageVector::embedded().unwrap();
+        let images = landscape_images(&Cache::new("/cache"), Path::new("/kubeception"), &vector).unwrap();
+        let find = |name: &str| images.iter().find(|image| image.repository.ends_with(name)).unwrap();
+        assert_eq!(find("/pause").image.layers, find("/kubeception").image.layers);
+        assert_eq!(find("/pause").image.entrypoint, ["/usr/local/bin/kubeception", "pause"]);
+    }
+}

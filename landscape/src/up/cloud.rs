@@ -1,0 +1,155 @@
+//! Phases of the local cloud: its daemon, the machine image, the images in the registry, the seed's machine.
+
+use std::fs::File;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use cloud_client::{Machine, MachineSpec, Network, NetworkSpec, Phase as CloudPhase};
+use futures::future::try_join_all;
+use tokio::time::Instant;
+
+use super::context::{Context, Phase};
+use super::error::UpError;
+use crate::images::{NamedImage, landscape_images, push};
+use crate::seed::{CgroupVersion, MACHINE, MACHINE_ADDRESS, NETWORK, NETWORK_RANGE, SeedMachine, user_data};
+
+/// The daemon opens a few sockets and finds its machines: it answers in well under a second.
+const CLOUD_START: Duration = Duration::from_secs(30);
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// How much of a log is shown with an error.
+const SHOWN_LINES: usize = 15;
+
+/// Starts the cloud's daemon, detached from this process and its terminal, unless it answers already.
+pub(crate) async fn start_daemon(phase: Phase) -> Result<(), UpError> {
+    let context = &phase.context;
+    if context.cloud.info().await.is_ok() {
+        return Ok(());
+    }
+    spawn_daemon(context).map_err(UpError::StartCloud)?;
+    phase.changed();
+    let deadline = Instant::now() + CLOUD_START;
+    while context.cloud.info().await.is_err() {
+        if Instant::now() > deadline {
+            let log = context.paths.cloud_log();
+            let text = fs_err::read_to_string(&log).unwrap_or_default();
+            return Err(UpError::CloudSilent { log: log.display().to_string(), tail: tail(&text) });
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    Ok(())
+}
+
+/// `setsid --fork` gives the daemon a session of its own: closing the terminal does not end it, and it is nobody's child here.
+fn spawn_daemon(context: &Context) -> std::io::Result<()> {
+    let settings = &context.settings;
+    let log = File::options().create(true).append(true).open(context.paths.cloud_log())?;
+    let mut command = Command::new("setsid");
+    command.arg("--fork").arg(std::env::current_exe()?).arg("cloud");
+    command.args(["--landscape", &settings.landscape, "--proxy-port", &settings.proxy_port.to_string()]);
+    command.arg("--cache").arg(settings.cache.root());
+    command.current_dir("/").stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+    let status = command.status()?;
+    if status.success() { Ok(()) } else { Err(std::io::Error::other(format!("setsid ended with {status}"))) }
+}
+
+/// Builds the machine image unless it is in the cache.
+pub(crate) async fn build_machine_image(phase: Phase) -> Result<(), UpError> {
+    let cache = phase.context.settings.cache.root().to_owned();
+    tokio::task::spawn_blocking(move || {
+        if cloud_daemon::image::find(&cache).is_ok() {
+            return Ok(());
+        }
+        phase.changed();
+        cloud_daemon::image::build(&cache, &|text| phase.detail(text)).map(drop)
+    })
+    .await?
+    .map_err(|error| UpError::MachineImage(Box::new(error)))
+}
+
+/// Pushes all images of the landscape.
+pub(crate) async fn push_images(phase: Phase) -> Result<(), UpError> {
+    let context = &phase.context;
+    let images = landscape_images(&context.settings.cache, &context.settings.own_binary, &context.images)?;
+    // Images that share a layer go one after the other: the second takes over what the first has sent.
+    let (own, others): (Vec<NamedImage>, Vec<NamedImage>) =
+        images.into_iter().partition(|image| image.image.entrypoint.first().is_some_and(|program| program.ends_with("/kubeception")));
+    let own_repositories: Vec<String> = own.iter().map(|image| image.repository.clone()).collect();
+    let push_own = async {
+        for image in own {
+            push_image(&phase, image, &own_repositories).await?;
+        }
+        Ok::<(), UpError>(())
+    };
+    let push_others = try_join_all(others.into_iter().map(|image| push_image(&phase, image, &[])));
+    futures::try_join!(push_own, push_others)?;
+    Ok(())
+}
+
+async fn push_image(phase: &Phase, image: NamedImage, others: &[String]) -> Result<(), UpError> {
+    let context = &phase.context;
+    let pushed = push(context.proxy(), &context.domain.registry(), image, others).await?;
+    if pushed.sent > 0 {
+        phase.changed();
+        phase.detail(format!("{}:{} ({} MB)", pushed.repository, pushed.tag, pushed.sent / 1_000_000));
+    }
+    Ok(())
+}
+
+/// Makes the seed's network and machine, or starts the machine if it stands still.
+pub(crate) async fn make_machine(phase: Phase) -> Result<(), UpError> {
+    let context = &phase.context;
+    if context.cloud.get::<Network>(NETWORK).await?.is_none() {
+        phase.changed();
+    }
+    let range = NETWORK_RANGE.parse().map_err(|_| UpError::Network(NETWORK_RANGE))?;
+    context.cloud.put::<Network>(NETWORK, &NetworkSpec::routed(range)).await?;
+
+    let existing = context.cloud.get::<Machine>(MACHINE).await?;
+    let is_ready = existing.as_ref().is_some_and(|machine| machine.status.phase == CloudPhase::Ready);
+    if is_ready {
+        return Ok(());
+    }
+    phase.changed();
+    // A machine keeps the user data it was made with: what has been started once is not made anew.
+    let spec = match existing {
+        Some(machine) => machine.spec,
+        None => machine_spec(context)?,
+    };
+    phase.detail("booting");
+    let machine = context.cloud.put::<Machine>(MACHINE, &spec).await?;
+    if machine.status.phase == CloudPhase::Failed {
+        let console = context.cloud.console(MACHINE).await.unwrap_or_default();
+        return Err(UpError::Machine { message: machine.status.message, console: tail(&console) });
+    }
+    Ok(())
+}
+
+fn machine_spec(context: &Context) -> Result<MachineSpec, UpError> {
+    let script = user_data(&SeedMachine {
+        domain: &context.domain,
+        images: &context.images,
+        pki: &context.pki,
+        cgroups: CgroupVersion::of_host(),
+    })?;
+    Ok(MachineSpec::new(NETWORK).address(MACHINE_ADDRESS).user_data(script))
+}
+
+/// The last lines of a log.
+pub(crate) fn tail(text: &str) -> String {
+    let lines: Vec<&str> = text.trim_end().lines().collect();
+    lines[lines.len().saturating_sub(SHOWN_LINES)..].join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_log_is_shown() {
+        let text: String = (1..=20).map(|line| format!("{line}\n")).collect();
+        assert_eq!(tail(&text).lines().next(), Some("6"));
+        assert_eq!(tail("one\n"), "one");
+        assert_eq!(tail(""), "");
+    }
+}

@@ -1,0 +1,137 @@
+//! What the phases of a bring-up share: settings, names, clients as they come into being, and what was changed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use landscape_upstream::Cache;
+use lib_clock::Clock;
+use parking_lot::Mutex;
+use plan_images::ImageVector;
+use tokio::sync::OnceCell;
+
+use super::cluster::Cluster;
+use super::error::UpError;
+use super::progress::Progress;
+use crate::paths::Paths;
+use crate::seed::{Domain, SeedPki};
+
+/// What a user can choose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// The landscape's name.
+    pub landscape: String,
+    /// The port of the proxy on the host's loopback.
+    pub proxy_port: u16,
+    /// The cache of what was built.
+    pub cache: Cache,
+    /// Our own binary, static: it goes into images.
+    pub own_binary: PathBuf,
+    /// Whether the sample shoot is made.
+    pub with_shoot: bool,
+}
+
+/// What the phases share.
+pub(crate) struct Context {
+    pub(crate) settings: Settings,
+    pub(crate) domain: Domain,
+    pub(crate) paths: Paths,
+    pub(crate) images: ImageVector,
+    pub(crate) pki: SeedPki,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) cloud: cloud_client::Client,
+    /// The seed, as its administrator.
+    pub(crate) seed: OnceCell<Cluster>,
+    /// The virtual garden, as its administrator.
+    pub(crate) garden: OnceCell<Cluster>,
+    pub(crate) progress: Arc<dyn Progress>,
+    changed: Mutex<BTreeSet<&'static str>>,
+    details: Mutex<BTreeMap<&'static str, String>>,
+}
+
+impl Context {
+    pub(crate) fn new(settings: Settings, clock: Arc<dyn Clock>, progress: Arc<dyn Progress>) -> Result<Self, UpError> {
+        let domain = Domain::of(&settings.landscape);
+        let paths = Paths::of(&settings.landscape);
+        fs_err::create_dir_all(paths.state()).map_err(UpError::State)?;
+        let pki = SeedPki::load_or_generate(&paths.seed_pki(), &domain, clock.as_ref())?;
+        let images = ImageVector::from_environment()?;
+        let cloud = cloud_client::Client::unix(cloud_client::socket_path(&settings.landscape));
+        Ok(Self {
+            settings,
+            domain,
+            paths,
+            images,
+            pki,
+            clock,
+            cloud,
+            seed: OnceCell::new(),
+            garden: OnceCell::new(),
+            progress,
+            changed: Mutex::default(),
+            details: Mutex::default(),
+        })
+    }
+
+    /// The cloud's proxy on the host's loopback.
+    pub(crate) fn proxy(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.settings.proxy_port).into()
+    }
+
+    /// The same as kubeconfigs have it.
+    pub(crate) fn proxy_url(&self) -> String {
+        format!("http://{}", self.proxy())
+    }
+
+    /// The seed, once its API answers.
+    pub(crate) fn seed(&self) -> Result<&Cluster, UpError> {
+        self.seed.get().ok_or(UpError::NoClient("seed"))
+    }
+
+    /// The garden, once its API answers.
+    pub(crate) fn garden(&self) -> Result<&Cluster, UpError> {
+        self.garden.get().ok_or(UpError::NoClient("garden"))
+    }
+
+    /// An image of the vector, as a pod names it.
+    pub(crate) fn image(&self, name: &str) -> Result<String, UpError> {
+        let version = landscape_upstream::KUBERNETES.version;
+        Ok(self.images.find(name, Some(version))?.to_string())
+    }
+
+    /// Whether the phase made or changed anything.
+    pub(crate) fn has_changed(&self, phase: &'static str) -> bool {
+        self.changed.lock().contains(phase)
+    }
+
+    /// What the phase did or waited for last.
+    pub(crate) fn last_detail(&self, phase: &'static str) -> Option<String> {
+        self.details.lock().get(phase).cloned()
+    }
+
+    /// Whether any phase made or changed anything.
+    pub(crate) fn has_changed_anything(&self) -> bool {
+        !self.changed.lock().is_empty()
+    }
+}
+
+/// A phase's own view: what it does is told under its name.
+#[derive(Clone)]
+pub(crate) struct Phase {
+    pub(crate) name: &'static str,
+    pub(crate) context: Arc<Context>,
+}
+
+impl Phase {
+    /// Says what is done or waited for at the moment.
+    pub(crate) fn detail(&self, text: impl AsRef<str>) {
+        self.context.progress.detail(self.name, text.as_ref());
+        self.context.details.lock().insert(self.name, text.as_ref().to_owned());
+    }
+
+    /// Notes that this run made or changed something.
+    pub(crate) fn changed(&self) {
+        self.context.changed.lock().insert(self.name);
+    }
+}

@@ -1,0 +1,164 @@
+//! The phases of a bring-up and their order, as data: what can run side by side does.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use lib_clock::Clock;
+use lib_flow::{Flow, Graph, Outcome, Report, RunOptions};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::checks::{HostFacts, problems};
+use super::cloud::{build_machine_image, make_machine, push_images, start_daemon};
+use super::context::{Context, Phase, Settings};
+use super::error::UpError;
+use super::progress::{PhaseEnd, Progress};
+use super::seed::{apply_definitions, apply_system, wait_for_api, wait_for_system};
+use crate::lock::Lock;
+use crate::paths::Paths;
+
+const MACHINE_IMAGE: &str = "machine image";
+const CLOUD: &str = "local cloud";
+const IMAGES: &str = "images in the registry";
+const SEED_MACHINE: &str = "seed machine";
+const SEED_API: &str = "seed API server";
+const SEED_SYSTEM: &str = "seed system components";
+const SEED_READY: &str = "seed ready";
+const DEFINITIONS: &str = "resource definitions";
+
+/// How long one phase took.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PhaseTime {
+    /// The phase.
+    pub name: &'static str,
+    /// From the beginning of the bring-up to the beginning of the phase.
+    pub started: Duration,
+    /// How long it took.
+    pub took: Duration,
+    /// Whether it made or changed anything.
+    pub changed: bool,
+}
+
+/// What a bring-up came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// The landscape.
+    pub landscape: String,
+    /// Every phase, in the order of the flow.
+    pub phases: Vec<PhaseTime>,
+    /// How long all of it took.
+    pub took: Duration,
+    /// Whether anything was made or changed.
+    pub changed: bool,
+}
+
+impl Summary {
+    /// The times as JSON, in seconds: for benchmarks.
+    pub fn to_json(&self) -> String {
+        let phases = self.phases.iter().map(|phase| {
+            json!({
+                "name": phase.name,
+                "started": phase.started.as_secs_f64(),
+                "seconds": phase.took.as_secs_f64(),
+                "changed": phase.changed,
+            })
+        });
+        let phases: Vec<Value> = phases.collect();
+        json!({"landscape": self.landscape, "seconds": self.took.as_secs_f64(), "phases": phases}).to_string()
+    }
+}
+
+type Action = Box<dyn FnOnce(Phase) -> futures::future::BoxFuture<'static, Result<(), UpError>> + Send>;
+
+/// Brings the landscape up.
+pub async fn up(
+    settings: Settings,
+    clock: Arc<dyn Clock>,
+    progress: Arc<dyn Progress>,
+    cancellation: CancellationToken,
+) -> Result<Summary, UpError> {
+    let paths = Paths::of(&settings.landscape);
+    let cloud = cloud_client::Client::unix(cloud_client::socket_path(&settings.landscape));
+    let is_running = cloud.info().await.is_ok();
+    let facts = HostFacts::gather(&paths.state(), &settings.cache, settings.proxy_port, is_running);
+    let problems = problems(&facts);
+    if !problems.is_empty() {
+        return Err(UpError::NotReady(problems));
+    }
+    let _lock = Lock::take(&paths.lock(), "up")?;
+    let context = Arc::new(Context::new(settings, clock, progress)?);
+    let options = RunOptions { cancellation, ..RunOptions::default() };
+    let report = flow()?.run(Arc::clone(&context), options).await;
+    summarize(&context, report)
+}
+
+/// The graph of phases.
+fn flow() -> Result<Flow<Context, UpError>, UpError> {
+    let mut builder = Builder { graph: Graph::new() };
+    let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
+    builder.phase(MACHINE_IMAGE, &[], minutes(20), |phase| Box::pin(build_machine_image(phase)));
+    builder.phase(CLOUD, &[], minutes(1), |phase| Box::pin(start_daemon(phase)));
+    builder.phase(IMAGES, &[CLOUD], minutes(5), |phase| Box::pin(push_images(phase)));
+    builder.phase(SEED_MACHINE, &[CLOUD, MACHINE_IMAGE], minutes(2), |phase| Box::pin(make_machine(phase)));
+    builder.phase(SEED_API, &[SEED_MACHINE], minutes(6), |phase| Box::pin(wait_for_api(phase, Duration::from_secs(300))));
+    builder.phase(SEED_SYSTEM, &[SEED_API], minutes(2), |phase| Box::pin(apply_system(phase)));
+    builder.phase(DEFINITIONS, &[SEED_API], minutes(2), |phase| Box::pin(apply_definitions(phase)));
+    builder.phase(SEED_READY, &[SEED_SYSTEM], minutes(5), |phase| Box::pin(wait_for_system(phase, Duration::from_secs(240))));
+    Ok(builder.graph.build()?)
+}
+
+struct Builder {
+    graph: Graph<Context, UpError>,
+}
+
+impl Builder {
+    fn phase<F>(&mut self, name: &'static str, needs: &[&'static str], deadline: Duration, action: F)
+    where
+        F: FnOnce(Phase) -> futures::future::BoxFuture<'static, Result<(), UpError>> + Send + 'static,
+    {
+        let action: Action = Box::new(action);
+        self.graph
+            .task(name)
+            .needs(needs.iter().copied())
+            .deadline(deadline)
+            .run(move |context| run_phase(Phase { name, context }, action));
+    }
+}
+
+/// Runs one phase and tells how it went.
+async fn run_phase(phase: Phase, action: Action) -> Result<(), UpError> {
+    let (name, context) = (phase.name, Arc::clone(&phase.context));
+    let began = Instant::now();
+    context.progress.started(name);
+    let result = action(phase).await;
+    let end = match &result {
+        Err(_) => PhaseEnd::Failed,
+        Ok(()) if context.has_changed(name) => PhaseEnd::Changed,
+        Ok(()) => PhaseEnd::Unchanged,
+    };
+    context.progress.finished(name, began.elapsed(), end);
+    result
+}
+
+fn summarize(context: &Context, report: Report<UpError>) -> Result<Summary, UpError> {
+    if report.cancelled() {
+        return Err(UpError::Cancelled);
+    }
+    let took = report.took;
+    let mut phases = Vec::new();
+    for task in report.tasks {
+        let name = task.id.name();
+        match task.outcome {
+            Outcome::Failed(source) => return Err(UpError::Phase { phase: name, source: Box::new(source) }),
+            Outcome::TimedOut(deadline) => {
+                return Err(UpError::Deadline { phase: name, seconds: deadline.as_secs(), last: context.last_detail(name) });
+            }
+            Outcome::Succeeded | Outcome::Skipped | Outcome::Blocked | Outcome::Cancelled => {}
+        }
+        let changed = context.has_changed(name);
+        phases.push(PhaseTime { name, started: task.started.unwrap_or_default(), took: task.took, changed });
+    }
+    let landscape = context.settings.landscape.clone();
+    Ok(Summary { landscape, phases, took, changed: context.has_changed_anything() })
+}

@@ -1,0 +1,147 @@
+//! Phases of the seed: its API answers, what every cluster needs runs in it, and it knows our kinds.
+
+use std::time::Duration;
+
+use controller::wait::{Progress, poll, until};
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::Node;
+use kube::Api;
+use lib_error_chain::ErrorChain;
+use plan_system::{CloudController, Dns, LocalStorage, Proxy};
+use serde_json::Value;
+
+use super::cloud::tail;
+use super::cluster::Cluster;
+use super::context::Phase;
+use super::error::UpError;
+use crate::seed::{
+    API_SERVER, CLOUD_API, CLUSTER_DNS, CLUSTER_DOMAIN, KUBELET_CLIENT, MACHINE, NETWORK, POD_RANGE,
+};
+
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Where volumes lie on the seed's machine.
+const VOLUMES: &str = "/var/lib/kubeception/volumes";
+
+/// The name that our provisioner answers to.
+const PROVISIONER: &str = "local.storage.kubeception.dev";
+
+/// Waits until the seed's API server is ready, and keeps a client for it.
+pub(crate) async fn wait_for_api(phase: Phase, deadline: Duration) -> Result<(), UpError> {
+    let context = &phase.context;
+    let kubeconfig = context.pki.administrator(&context.domain, Some(context.proxy_url())).to_yaml()?;
+    let cluster = Cluster::connect("seed", &kubeconfig).await?;
+    let client = cluster.client();
+    let waited = poll("the seed's API server to be ready", deadline, PAUSE, || is_ready(client.clone(), &phase)).await;
+    if waited.is_err() {
+        let console = context.cloud.console(MACHINE).await.unwrap_or_default();
+        return Err(UpError::Machine { message: "its API server is not ready".to_owned(), console: tail(&console) });
+    }
+    let _ = context.seed.set(cluster);
+    Ok(())
+}
+
+/// Whether `/readyz` answers.
+pub(crate) async fn is_ready(client: kube::Client, phase: &Phase) -> Progress {
+    let request = http::Request::get("/readyz").body(Vec::new());
+    let answer = match request {
+        Ok(request) => client.request_text(request).await,
+        Err(error) => return Progress::Failed(error.to_string()),
+    };
+    match answer {
+        Ok(_) => Progress::Done,
+        Err(error) => {
+            let state = match &error {
+                kube::Error::Api(status) => format!("answers {}", status.code),
+                other => ErrorChain(other).to_string(),
+            };
+            phase.detail(&state);
+            Progress::Waiting(state)
+        }
+    }
+}
+
+/// Applies what every cluster needs.
+pub(crate) async fn apply_system(phase: Phase) -> Result<(), UpError> {
+    let context = &phase.context;
+    let mut objects = plan_system::plan_roles(KUBELET_CLIENT);
+    objects.extend(plan_system::plan_proxy(&Proxy {
+        image: context.image("kube-proxy")?,
+        api_server: API_SERVER.to_owned(),
+        pod_cidr: POD_RANGE.to_owned(),
+    }));
+    objects.extend(plan_system::plan_dns(&Dns {
+        image: context.image("coredns")?,
+        cluster_ip: CLUSTER_DNS,
+        cluster_domain: CLUSTER_DOMAIN.to_owned(),
+    }));
+    objects.extend(plan_system::plan_local_storage(&LocalStorage {
+        image: context.image("kubeception")?,
+        provisioner: PROVISIONER.to_owned(),
+        directory: VOLUMES.to_owned(),
+    }));
+    objects.extend(plan_system::plan_cloud_controller(&CloudController {
+        image: context.image("kubeception")?,
+        cloud: CLOUD_API.to_owned(),
+        token: context.cloud.token().await?,
+        network: NETWORK.to_owned(),
+        cluster: MACHINE.to_owned(),
+    }));
+    context.seed()?.apply_all(&phase, objects).await
+}
+
+/// Applies the definitions of our kinds and of the Gateway API's.
+pub(crate) async fn apply_definitions(phase: Phase) -> Result<(), UpError> {
+    let definitions = api::crds::all().iter().map(serde_json::to_value).collect::<Result<Vec<Value>, _>>()?;
+    phase.context.seed()?.apply_all(&phase, definitions).await
+}
+
+/// Waits until the node is ready and names are resolved: nothing else of the bring-up waits for this.
+pub(crate) async fn wait_for_system(phase: Phase, deadline: Duration) -> Result<(), UpError> {
+    let client = phase.context.seed()?.client();
+    let nodes: Api<Node> = Api::all(client.clone());
+    until(&nodes, MACHINE, "to be ready", deadline, |node| match node {
+        Some(node) if is_node_ready(node) => Progress::Done,
+        Some(_) => Progress::Waiting("not ready".to_owned()),
+        None => Progress::Waiting("not registered".to_owned()),
+    })
+    .await?;
+    for name in ["coredns", "cloud-controller-manager-local"] {
+        phase.detail(format!("{name} to be available"));
+        wait_for_deployment(client.clone(), "kube-system", name, deadline).await?;
+    }
+    Ok(())
+}
+
+fn is_node_ready(node: &Node) -> bool {
+    let conditions = node.status.as_ref().and_then(|status| status.conditions.as_ref());
+    conditions.into_iter().flatten().any(|condition| condition.type_ == "Ready" && condition.status == "True")
+}
+
+/// Waits until a Deployment has rolled out.
+pub(crate) async fn wait_for_deployment(
+    client: kube::Client,
+    namespace: &str,
+    name: &str,
+    deadline: Duration,
+) -> Result<(), UpError> {
+    let deployments: Api<Deployment> = Api::namespaced(client, namespace);
+    until(&deployments, name, "to be available", deadline, |deployment| match deployment {
+        Some(deployment) => rollout(deployment),
+        None => Progress::Waiting("absent".to_owned()),
+    })
+    .await?;
+    Ok(())
+}
+
+fn rollout(deployment: &Deployment) -> Progress {
+    let wished = deployment.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
+    let status = deployment.status.clone().unwrap_or_default();
+    let observed = status.observed_generation >= deployment.metadata.generation;
+    let (updated, available) = (status.updated_replicas.unwrap_or(0), status.available_replicas.unwrap_or(0));
+    if observed && updated >= wished && available >= wished {
+        Progress::Done
+    } else {
+        Progress::Waiting(format!("{available} of {wished} available"))
+    }
+}

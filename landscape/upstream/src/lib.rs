@@ -1,0 +1,17 @@
+//! Upstream components by version, in a cache outside the checkout.
+//!
+//! In: the [`Component`]s of a landscape and the [`Source`]s to try, in order. Out: `<cache>/upstream/<name>-<version>/<binary>`.
+//! A component is there whole or not at all (it is moved into place when it is complete), and two builds do not collide (a lock
+//! file). Absent: packages of the distribution (runc, CNI plugins, the registry), which the package manager brings.
+//!
+//! This is a crate of its own so that the project's chores can build upstream without building the landscape first.
+
+mod cache; // where things lie
+mod component; // what there is
+mod ensure; // make it be there
+mod go_modules; // the source that builds from published Go modules
+
+pub use self::cache::{Cache, CacheError};
+pub use self::component::{CONTAINERD, COREDNS, Component, GoBuild, KUBERNETES, LANDSCAPE};
+pub use self::ensure::{EnsureError, Outcome, Report, Source, SourceError, ensure};
+pub use self::go_modules::GoModules;

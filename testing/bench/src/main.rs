@@ -1,0 +1,91 @@
+//! Measures what a user waits for, side by side with bare etcd and kube-apiserver started by hand, in one run.
+//!
+//! In: the release binary and the upstream components. Out: a table on the terminal and a JSON file. Nothing is asserted:
+//! numbers are for people. The landscape has a name of its own and is taken down at the end.
+
+mod bare;
+mod landscape;
+mod report;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::Parser;
+
+use crate::{landscape::Landscape, report::Report};
+
+/// Measures bring-up, creation and deletion of shoots.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// Name of the landscape to make and to remove.
+    #[arg(long, default_value = "bench")]
+    landscape: String,
+    /// How often each single shoot is measured; the table shows minimum, median and maximum.
+    #[arg(long, default_value_t = 3)]
+    rounds: u32,
+    /// How many shoots are created at once; 0 leaves that part out.
+    #[arg(long, default_value_t = 10)]
+    at_once: u32,
+    /// The binary under test.
+    #[arg(long, default_value = "target/release/kubeception")]
+    binary: PathBuf,
+    /// Where the figures go.
+    #[arg(long, default_value = "target/bench.json")]
+    output: PathBuf,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(Arguments::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            report::say(&format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let mut report = Report::default();
+    for _ in 0..arguments.rounds {
+        report.add(
+            "bare etcd + kube-apiserver, started by hand → /readyz",
+            bare::start_to_ready().await,
+        );
+    }
+    let landscape = Landscape::new(&arguments.landscape, &arguments.binary)?;
+    let measured = measure(&landscape, &arguments, &mut report);
+    let down = landscape.down();
+    report.print();
+    report.write(&arguments.output)?;
+    measured.and(down)
+}
+
+fn measure(landscape: &Landscape, arguments: &Arguments, report: &mut Report) -> anyhow::Result<()> {
+    report.add(
+        "nothing → garden, seed and the first shoot ready (`up`)",
+        landscape.up()?,
+    );
+    for round in 0..arguments.rounds {
+        let name = format!("one{round}");
+        report.add(
+            "Shoot created → its API answers through the gateway",
+            landscape.create_shoots(&[name.clone()])?.last,
+        );
+        report.add("Shoot deleted → nothing left", landscape.delete_shoots(&[name])?.last);
+    }
+    if arguments.at_once > 0 {
+        let names: Vec<String> = (0..arguments.at_once).map(|index| format!("many{index}")).collect();
+        let created = landscape.create_shoots(&names)?;
+        report.add("shoots created at once → half of them answer", created.median);
+        report.add("shoots created at once → all of them answer", created.last);
+        report.add(
+            "shoots created at once → all of them Succeeded",
+            landscape.wait_succeeded(&names, created.started)?,
+        );
+        report.add(
+            "shoots deleted at once → nothing left",
+            landscape.delete_shoots(&names)?.last,
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,327 @@
+//! Shoots: one more is made, used, hurt, and deleted with all it had.
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+use crate::walk::{Cluster, Walk, eventually, refused};
+
+/// The shoot that `examples/shoot-workerless.yaml` makes.
+const EXAMPLE: &str = "workerless";
+const SHOOT: &str = "dev/workerless";
+const IN_SEED: &str = "shoot--dev--workerless";
+/// Long enough for a machine that does other things as well.
+const CREATED: u64 = 240;
+
+pub(crate) fn steps(walk: &mut Walk) {
+    walk.step("shoot: `first` answers through the gateway", first_answers);
+    walk.step("shoot: the example is created and succeeds", create_example);
+    walk.step("shoot: plain objects, custom resources, roles", objects);
+    walk.step("shoot: adminkubeconfig expires and works", admin_kubeconfig);
+    walk.step("shoot: Secrets are encrypted at rest", encrypted_at_rest);
+    walk.step("shoot: a killed etcd comes back with its data", killed_etcd_heals);
+    walk.step(
+        "shoot: a killed API server comes back, and care says so meanwhile",
+        killed_api_server_heals,
+    );
+    walk.step("shoot: deletion without confirmation is refused", unconfirmed_deletion);
+    walk.step("shoot: deletion leaves nothing", deletion);
+}
+
+fn first_answers(walk: &Walk) -> Result<()> {
+    let answer = walk.kubectl(Cluster::Shoot("dev/first"), &["get", "--raw", "/readyz"])?;
+    ensure!(answer == "ok", "it said {answer:?}");
+    Ok(())
+}
+
+fn get_shoot(walk: &Walk, name: &str) -> Result<Value> {
+    let text = walk.kubectl(
+        Cluster::Garden,
+        &["get", "shoot", name, "--namespace", "garden-dev", "--output", "json"],
+    )?;
+    serde_json::from_str(&text).context("kubectl's answer is not JSON")
+}
+
+fn condition(shoot: &Value, kind: &str) -> String {
+    let conditions = shoot["status"]["conditions"].as_array().cloned().unwrap_or_default();
+    let found = conditions.iter().find(|condition| condition["type"] == kind);
+    found
+        .and_then(|condition| condition["status"].as_str())
+        .unwrap_or("absent")
+        .to_owned()
+}
+
+fn create_example(walk: &Walk) -> Result<()> {
+    walk.kubectl(Cluster::Garden, &["apply", "-f", "examples/shoot-workerless.yaml"])?;
+    eventually(CREATED, "the shoot to succeed", || {
+        let shoot = get_shoot(walk, EXAMPLE)?;
+        let operation = &shoot["status"]["lastOperation"];
+        ensure!(
+            operation["state"] == "Succeeded",
+            "last operation: {operation}; errors: {}",
+            shoot["status"]["lastErrors"]
+        );
+        for kind in ["APIServerAvailable", "ControlPlaneHealthy", "SystemComponentsHealthy"] {
+            let status = condition(&shoot, kind);
+            ensure!(
+                status == "True",
+                "{kind} is {status}: {}",
+                shoot["status"]["conditions"]
+            );
+        }
+        Ok(())
+    })
+}
+
+const OBJECTS: &str = r"
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: apples.fruit.example.org}
+spec:
+  group: fruit.example.org
+  scope: Namespaced
+  names: {kind: Apple, plural: apples, singular: apple}
+  versions:
+  - name: v1
+    served: true
+    storage: true
+    schema: {openAPIV3Schema: {type: object, properties: {spec: {type: object, properties: {color: {type: string}}}}}}
+---
+apiVersion: v1
+kind: Namespace
+metadata: {name: fruit}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: basket, namespace: fruit}
+data: {kind: wicker}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: recipe, namespace: fruit}
+stringData: {text: cinnamon-and-patience}
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: picker, namespace: fruit}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: picker, namespace: fruit}
+rules: [{apiGroups: [''], resources: [configmaps], verbs: [get]}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: picker, namespace: fruit}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: picker}
+subjects: [{kind: ServiceAccount, name: picker, namespace: fruit}]
+";
+
+fn objects(walk: &Walk) -> Result<()> {
+    let shoot = Cluster::Shoot(SHOOT);
+    walk.apply(shoot, OBJECTS)?;
+    walk.kubectl(
+        shoot,
+        &[
+            "wait",
+            "--for=condition=Established",
+            "crd/apples.fruit.example.org",
+            "--timeout=30s",
+        ],
+    )?;
+    let apple =
+        "apiVersion: fruit.example.org/v1\nkind: Apple\nmetadata: {name: one, namespace: fruit}\nspec: {color: red}\n";
+    eventually(30, "the custom resource to be served", || walk.apply(shoot, apple))?;
+    let picker = "--as=system:serviceaccount:fruit:picker";
+    let may = walk.kubectl(
+        shoot,
+        &["auth", "can-i", "get", "configmaps", "--namespace", "fruit", picker],
+    )?;
+    ensure!(may == "yes", "the picker may get ConfigMaps: {may}");
+    refused(
+        walk.kubectl(shoot, &["get", "secrets", "--namespace", "fruit", picker]),
+        "forbidden",
+    )
+}
+
+fn admin_kubeconfig(walk: &Walk) -> Result<()> {
+    let request = r#"{"apiVersion":"authentication.gardener.cloud/v1alpha1","kind":"AdminKubeconfigRequest","spec":{"expirationSeconds":900}}"#;
+    let file = walk.file("request.json", request)?;
+    let path = format!("/apis/core.gardener.cloud/v1beta1/namespaces/garden-dev/shoots/{EXAMPLE}/adminkubeconfig");
+    let answer = walk.kubectl(
+        Cluster::Garden,
+        &["create", "--raw", &path, "-f", &file.display().to_string()],
+    )?;
+    let answer: Value = serde_json::from_str(&answer).context("the answer is not JSON")?;
+    ensure!(
+        answer["status"]["expirationTimestamp"].is_string(),
+        "no expiration in {answer}"
+    );
+    ensure!(
+        answer["status"]["kubeconfig"]
+            .as_str()
+            .is_some_and(|text| !text.is_empty()),
+        "no kubeconfig in {answer}"
+    );
+    let too_short = request.replace("900", "60");
+    let file = walk.file("request.json", &too_short)?;
+    refused(
+        walk.kubectl(
+            Cluster::Garden,
+            &["create", "--raw", &path, "-f", &file.display().to_string()],
+        ),
+        "expirationSeconds",
+    )
+}
+
+/// The Secret's text must not lie readable in the volume of the shoot's etcd.
+fn encrypted_at_rest(walk: &Walk) -> Result<()> {
+    let volume = walk.kubectl(
+        Cluster::Seed,
+        &[
+            "get",
+            "pvc",
+            "--namespace",
+            IN_SEED,
+            "--output",
+            "jsonpath={.items[0].spec.volumeName}",
+        ],
+    )?;
+    ensure!(!volume.is_empty(), "etcd has no volume");
+    let state = format!("/var/lib/kubeception/{}", walk.landscape);
+    let found = std::process::Command::new("grep")
+        .args([
+            "--recursive",
+            "--files-with-matches",
+            "--binary-files=text",
+            "cinnamon-and-patience",
+            &state,
+        ])
+        .output()
+        .context("failed to run grep")?;
+    let found = String::from_utf8_lossy(&found.stdout).into_owned();
+    let leaks: Vec<&str> = found.lines().filter(|path| path.contains(&volume)).collect();
+    ensure!(leaks.is_empty(), "the Secret is readable in {}", leaks.join(", "));
+    let files = std::process::Command::new("find")
+        .args([&state, "-path", &format!("*{volume}*"), "-name", "db"])
+        .output()?;
+    ensure!(
+        !files.stdout.is_empty(),
+        "no database was found below {state} for {volume}: the check looked at nothing"
+    );
+    Ok(())
+}
+
+fn killed_etcd_heals(walk: &Walk) -> Result<()> {
+    walk.kubectl(
+        Cluster::Seed,
+        &[
+            "delete",
+            "pod",
+            "etcd-main-0",
+            "--namespace",
+            IN_SEED,
+            "--grace-period=0",
+            "--force",
+        ],
+    )?;
+    eventually(120, "the data to be back", || {
+        let value = walk.kubectl(
+            Cluster::Shoot(SHOOT),
+            &[
+                "get",
+                "configmap",
+                "basket",
+                "--namespace",
+                "fruit",
+                "--output",
+                "jsonpath={.data.kind}",
+            ],
+        )?;
+        ensure!(value == "wicker", "the ConfigMap says {value:?}");
+        Ok(())
+    })
+}
+
+fn killed_api_server_heals(walk: &Walk) -> Result<()> {
+    let scale = |replicas: &str| {
+        walk.kubectl(
+            Cluster::Seed,
+            &[
+                "scale",
+                "deployment",
+                "kube-apiserver",
+                "--namespace",
+                IN_SEED,
+                "--replicas",
+                replicas,
+            ],
+        )
+    };
+    scale("0")?;
+    let seen = eventually(120, "care to see it", || {
+        let status = condition(&get_shoot(walk, EXAMPLE)?, "APIServerAvailable");
+        ensure!(status == "False", "APIServerAvailable is {status}");
+        Ok(())
+    });
+    scale("1")?;
+    seen?;
+    eventually(120, "care to see it back", || {
+        let shoot = get_shoot(walk, EXAMPLE)?;
+        let status = condition(&shoot, "APIServerAvailable");
+        ensure!(status == "True", "APIServerAvailable is {status}");
+        Ok(())
+    })
+}
+
+fn unconfirmed_deletion(walk: &Walk) -> Result<()> {
+    refused(
+        walk.kubectl(
+            Cluster::Garden,
+            &["delete", "shoot", EXAMPLE, "--namespace", "garden-dev", "--wait=false"],
+        ),
+        "confirmation.gardener.cloud/deletion",
+    )
+}
+
+fn deletion(walk: &Walk) -> Result<()> {
+    let namespace = ["--namespace", "garden-dev"];
+    let annotate = [
+        "annotate",
+        "shoot",
+        EXAMPLE,
+        "confirmation.gardener.cloud/deletion=true",
+        "--overwrite",
+    ];
+    walk.kubectl(Cluster::Garden, &[&annotate[..], &namespace].concat())?;
+    walk.kubectl(
+        Cluster::Garden,
+        &[&["delete", "shoot", EXAMPLE, "--timeout=180s"][..], &namespace].concat(),
+    )?;
+    refused(walk.kubectl(Cluster::Seed, &["get", "namespace", IN_SEED]), "not found")?;
+    let volumes = walk.kubectl(Cluster::Seed, &["get", "persistentvolumes", "--output", "json"])?;
+    ensure!(!volumes.contains(IN_SEED), "a volume of the shoot is left");
+    let records = walk.kubectl(
+        Cluster::Seed,
+        &["get", "dnsrecords", "--all-namespaces", "--output", "name"],
+    )?;
+    ensure!(
+        !records.contains(EXAMPLE),
+        "a DNS record of the shoot is left: {records}"
+    );
+    let left = walk.kubectl(
+        Cluster::Garden,
+        &[
+            "get",
+            "configmaps,internalsecrets",
+            "--namespace",
+            "garden-dev",
+            "--output",
+            "name",
+        ],
+    )?;
+    ensure!(
+        !left.contains(&format!("{EXAMPLE}.")),
+        "objects of the shoot are left in its project: {left}"
+    );
+    Ok(())
+}

@@ -1,0 +1,117 @@
+//! Runs everything that CI runs, and ends with the plain summary `N passed, N failed`.
+//!
+//! In: the workspace. Out: each step's own output as it comes, then one line. A step that fails does not hide the
+//! ones after it, except where they need what it makes.
+
+use std::{
+    io::{BufRead, BufReader, Write},
+    process::{Command, Stdio},
+    time::Instant,
+};
+
+use anyhow::{Context, bail};
+
+/// One command of the run.
+struct Step {
+    name: &'static str,
+    program: &'static str,
+    arguments: &'static [&'static str],
+    /// The steps after it need what it makes.
+    needed: bool,
+}
+
+const fn cargo(name: &'static str, arguments: &'static [&'static str], needed: bool) -> Step {
+    Step { name, program: "cargo", arguments, needed }
+}
+
+const STEPS: &[Step] = &[
+    cargo("formatting", &["fmt", "--all", "--check"], false),
+    cargo("lints", &["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"], false),
+    cargo("upstream components", &["xtask", "upstream"], true),
+    cargo("tests", &["test", "--quiet", "--workspace", "--no-fail-fast"], false),
+    cargo("static binary", &["xtask", "static-binary", "--profile", "dev"], true),
+    cargo("end to end", &["run", "--quiet", "--package", "testing-end-to-end"], false),
+];
+
+/// What the test harnesses said so far.
+#[derive(Default)]
+struct Tally {
+    passed: u64,
+    failed: u64,
+}
+
+impl Tally {
+    /// Adds a harness's closing line, such as `test result: ok. 3 passed; 0 failed; …`; other lines count nothing.
+    fn read(&mut self, line: &str) {
+        let Some((_, counts)) = line.split_once("test result: ") else { return };
+        let count = |word: &str| {
+            let before = counts.split(word).next().filter(|before| before.len() < counts.len())?;
+            before.trim_end().rsplit([' ', ';']).next()?.parse::<u64>().ok()
+        };
+        self.passed += count(" passed").unwrap_or(0);
+        self.failed += count(" failed").unwrap_or(0);
+    }
+}
+
+/// Runs the steps one after the other.
+pub(crate) fn run() -> anyhow::Result<()> {
+    let mut tally = Tally::default();
+    let mut broken = Vec::new();
+    for step in STEPS {
+        let started = Instant::now();
+        say(&format!("==> {}", step.name))?;
+        let failed_before = tally.failed;
+        let succeeded = run_step(step, &mut tally)?;
+        say(&format!("==> {} {} in {} s", step.name, if succeeded { "done" } else { "FAILED" }, started.elapsed().as_secs()))?;
+        if succeeded {
+            // A check without a harness of its own counts as one test.
+            tally.passed += u64::from(!matches!(step.name, "tests" | "end to end"));
+        } else {
+            tally.failed += u64::from(tally.failed == failed_before);
+            broken.push(step.name);
+            if step.needed {
+                break;
+            }
+        }
+    }
+    if !broken.is_empty() {
+        say(&format!("failed: {}", broken.join(", ")))?;
+    }
+    say(&format!("{} passed, {} failed", tally.passed, tally.failed))?;
+    if tally.failed > 0 {
+        bail!("{} failed", broken.join(", "));
+    }
+    Ok(())
+}
+
+fn run_step(step: &Step, tally: &mut Tally) -> anyhow::Result<bool> {
+    let mut command = Command::new(step.program);
+    command.args(step.arguments).stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut child = command.spawn().with_context(|| format!("failed to start the step `{}`", step.name))?;
+    let output = child.stdout.take().context("the step has no output")?;
+    for line in BufReader::new(output).lines() {
+        let line = line.with_context(|| format!("failed to read the output of `{}`", step.name))?;
+        tally.read(&line);
+        say(&line)?;
+    }
+    Ok(child.wait().with_context(|| format!("failed to wait for `{}`", step.name))?.success())
+}
+
+fn say(line: &str) -> anyhow::Result<()> {
+    let mut output = std::io::stdout().lock();
+    writeln!(output, "{line}").and_then(|()| output.flush()).context("failed to write to standard output")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_closing_lines_only() {
+        let mut tally = Tally::default();
+        tally.read("test result: ok. 12 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.95s");
+        tally.read("test result: FAILED. 3 passed; 1 failed; 0 ignored");
+        tally.read("9 passed by the window");
+        assert_eq!((tally.passed, tally.failed), (15, 1));
+    }
+}
