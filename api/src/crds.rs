@@ -214,6 +214,15 @@ impl From<Column> for CustomResourceColumnDefinition {
     }
 }
 
+/// The schema; of `metadata` it says nothing, because the API server refuses to be told.
+fn structural<T: OpenApi>() -> Value {
+    let mut schema = T::schema().structural();
+    if let Some(metadata) = schema.pointer_mut("/properties/metadata") {
+        *metadata = json!({ "type": "object" });
+    }
+    schema
+}
+
 /// A definition in the making.
 struct Definition {
     metadata: ObjectMeta,
@@ -245,7 +254,7 @@ impl Definition {
                 short_names: owned(T::SHORT_NAMES).filter(|names| !names.is_empty()),
                 singular: Some(T::SINGULAR.to_owned()),
             },
-            schema: T::schema().structural(),
+            schema: structural::<T>(),
             columns: Vec::new(),
             scale: None,
         }

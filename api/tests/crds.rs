@@ -1,5 +1,7 @@
 //! The YAML files in the repository's folder `crds` are what the types say.
 
+#![allow(clippy::unwrap_used, reason = "a test fails where it panics")]
+
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
@@ -72,6 +74,12 @@ fn every_definition_has_fields_status_and_age() {
                 name(&definition)
             );
         }
+        let metadata = serde_json::to_value(&properties["metadata"]).unwrap();
+        assert_eq!(
+            metadata,
+            serde_json::json!({ "type": "object" }),
+            "the API server refuses more"
+        );
         assert!(version.subresources.as_ref().unwrap().status.is_some());
         let columns = version.additional_printer_columns.as_ref().unwrap();
         assert!(columns.iter().any(|column| column.name == "Age"));

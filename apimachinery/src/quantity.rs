@@ -187,6 +187,11 @@ impl FromStr for Amount {
     }
 }
 
+/// The quantity of a text, in canonical form.
+pub fn canonical(text: &str) -> Result<Quantity, ParseQuantityError> {
+    text.parse().map(Amount::to_quantity)
+}
+
 /// What a suffix multiplies by.
 #[derive(Clone, Copy)]
 enum Scale {

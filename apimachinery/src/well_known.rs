@@ -15,6 +15,7 @@ use crate::{
     external::message_value,
     openapi::{OpenApi, Schema, Shape},
     protobuf::{DecodeError, Protobuf, ProtobufValue, Reader, WireType, Writer, merge_plain, write_plain},
+    quantity,
 };
 
 /// Seconds of `0001-01-01T00:00:00Z`, Go's zero time. It stands for "never": on the wire as an empty message.
@@ -106,7 +107,11 @@ impl Protobuf for Quantity {
 
     fn merge_field(&mut self, tag: u32, wire: WireType, reader: &mut Reader<'_>) -> Result<(), DecodeError> {
         match tag {
-            1 => self.0.merge(wire, reader),
+            1 => {
+                let text = reader.string(wire)?;
+                *self = quantity::canonical(text).map_err(|error| DecodeError::Quantity(text.to_owned(), error))?;
+                Ok(())
+            }
             _ => reader.skip(wire),
         }
     }

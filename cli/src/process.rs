@@ -27,6 +27,15 @@ pub(crate) enum Process {
     /// Keeps ManagedResources and access tokens
     #[command(hide = true)]
     GardenerResourceManager(seed_resource_manager::Arguments),
+    /// Makes DNS records in the local cloud
+    #[command(hide = true)]
+    GardenerExtensionProviderLocal(extensions_provider_local::extension::Arguments),
+    /// Gives Services of type LoadBalancer an address of the local cloud
+    #[command(hide = true)]
+    CloudControllerManagerLocal(extensions_provider_local::cloud_controller::Arguments),
+    /// Makes folders of a node into volumes
+    #[command(hide = true)]
+    LocalStorageProvisioner(extensions_local_storage::Arguments),
     /// Makes StatefulSets of Etcd objects
     #[command(hide = true)]
     EtcdDruid(seed_etcd::Arguments),
@@ -55,6 +64,13 @@ pub(crate) fn run(process: Process) -> anyhow::Result<()> {
             Process::GardenerControllerManager(arguments) => garden_controller_manager::run(arguments, shutdown).await?,
             Process::GardenerScheduler(arguments) => garden_scheduler::run(arguments, shutdown).await?,
             Process::GardenerResourceManager(arguments) => seed_resource_manager::run(arguments, shutdown).await?,
+            Process::GardenerExtensionProviderLocal(arguments) => {
+                extensions_provider_local::extension::run(arguments, shutdown).await?;
+            }
+            Process::CloudControllerManagerLocal(arguments) => {
+                extensions_provider_local::cloud_controller::run(arguments, shutdown).await?;
+            }
+            Process::LocalStorageProvisioner(arguments) => extensions_local_storage::run(arguments, shutdown).await?,
             Process::EtcdDruid(arguments) => seed_etcd::run(arguments, shutdown).await?,
             Process::Gateway(arguments) => seed_gateway::run(arguments, shutdown).await?,
         }

@@ -52,7 +52,10 @@ impl ApplyError {
     pub fn api_error(&self) -> Option<&kube::Error> {
         match self {
             Self::Apply { source, .. } => Some(source),
-            Self::Map { source: MapError::Discover { source, .. }, .. } => Some(source),
+            Self::Map {
+                source: MapError::Discover { source, .. },
+                ..
+            } => Some(source),
             _ => None,
         }
     }
@@ -68,14 +71,21 @@ pub struct Applier {
 
 impl Debug for Applier {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Applier").field("field_manager", &self.field_manager).finish_non_exhaustive()
+        formatter
+            .debug_struct("Applier")
+            .field("field_manager", &self.field_manager)
+            .finish_non_exhaustive()
     }
 }
 
 impl Applier {
     /// Applies to the cluster of `client` as `field_manager`, which is the process' name.
     pub fn new(client: Client, field_manager: impl Into<String>) -> Self {
-        Self { client, field_manager: field_manager.into(), mapper: RestMapper::new() }
+        Self {
+            client,
+            field_manager: field_manager.into(),
+            mapper: RestMapper::new(),
+        }
     }
 
     /// The client that is applied with.
@@ -111,15 +121,22 @@ impl Applier {
         let meta = object.meta();
         let name = meta.name.as_deref().ok_or(ApplyError::Incomplete("metadata.name"))?;
         let described = describe(&K::kind(&()), meta.namespace.as_deref(), name);
-        let body = serde_json::to_value(object)
-            .map_err(|source| ApplyError::Encode { object: described.clone(), source })?;
+        let body = serde_json::to_value(object).map_err(|source| ApplyError::Encode {
+            object: described.clone(),
+            source,
+        })?;
         let path = K::url_path(&(), meta.namespace.as_deref());
         self.send(path, name, subresource, body, described).await
     }
 
     /// Applies an object of any kind, given as JSON, and returns it as the cluster has it now.
     pub async fn apply_value(&self, object: &Value) -> Result<DynamicObject, ApplyError> {
-        let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty());
+        let text = |pointer: &str| {
+            object
+                .pointer(pointer)
+                .and_then(Value::as_str)
+                .filter(|text| !text.is_empty())
+        };
         let api_version = text("/apiVersion").ok_or(ApplyError::Incomplete("apiVersion"))?;
         let kind = text("/kind").ok_or(ApplyError::Incomplete("kind"))?;
         let name = text("/metadata/name").ok_or(ApplyError::Incomplete("metadata.name"))?;
@@ -129,11 +146,21 @@ impl Applier {
             .mapper
             .find(&self.client, api_version, kind)
             .await
-            .map_err(|source| ApplyError::Map { object: described.clone(), source })?;
+            .map_err(|source| ApplyError::Map {
+                object: described.clone(),
+                source,
+            })?;
         if mapping.namespaced && namespace.is_none() {
             return Err(ApplyError::Incomplete("metadata.namespace"));
         }
-        self.send(mapping.collection_path(namespace), name, None, object.clone(), described).await
+        self.send(
+            mapping.collection_path(namespace),
+            name,
+            None,
+            object.clone(),
+            described,
+        )
+        .await
     }
 
     async fn send<K: DeserializeOwned>(
@@ -152,7 +179,10 @@ impl Applier {
             None => request.patch(name, &parameters, &patch),
             Some(subresource) => request.patch_subresource(subresource, name, &parameters, &patch),
         };
-        let failed = |error| ApplyError::Apply { object: object.clone(), source: Box::new(error) };
+        let failed = |error| ApplyError::Apply {
+            object: object.clone(),
+            source: Box::new(error),
+        };
         let built = built.map_err(kube::Error::BuildRequest).map_err(failed)?;
         self.client.request(built).await.map_err(failed)
     }

@@ -38,8 +38,15 @@ pub fn set(
             true
         }
         Some(present) => {
-            let since = if present.status == status { present.last_transition_time.clone() } else { Time(now) };
-            let wished = Condition { last_transition_time: since, ..wished };
+            let since = if present.status == status {
+                present.last_transition_time.clone()
+            } else {
+                Time(now)
+            };
+            let wished = Condition {
+                last_transition_time: since,
+                ..wished
+            };
             let changed = *present != wished;
             *present = wished;
             changed
@@ -49,14 +56,21 @@ pub fn set(
 
 /// Whether the list has the condition, and it holds.
 pub fn is_true(conditions: &[Condition], type_: &str) -> bool {
-    conditions.iter().any(|condition| condition.type_ == type_ && condition.status == "True")
+    conditions
+        .iter()
+        .any(|condition| condition.type_ == type_ && condition.status == "True")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const READY: NewCondition<'_> = NewCondition { type_: "Ready", status: true, reason: "Running", message: "" };
+    const READY: NewCondition<'_> = NewCondition {
+        type_: "Ready",
+        status: true,
+        reason: "Running",
+        message: "",
+    };
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
@@ -67,10 +81,23 @@ mod tests {
         let mut conditions = Vec::new();
         assert!(set(&mut conditions, &READY, Some(1), at(1)));
         assert!(!set(&mut conditions, &READY, Some(1), at(2)));
-        assert!(set(&mut conditions, &NewCondition { reason: "Other", ..READY }, Some(1), at(3)));
+        assert!(set(
+            &mut conditions,
+            &NewCondition {
+                reason: "Other",
+                ..READY
+            },
+            Some(1),
+            at(3)
+        ));
         assert_eq!(conditions[0].last_transition_time, Time(at(1)));
         assert!(is_true(&conditions, "Ready"));
-        assert!(set(&mut conditions, &NewCondition { status: false, ..READY }, Some(2), at(4)));
+        assert!(set(
+            &mut conditions,
+            &NewCondition { status: false, ..READY },
+            Some(2),
+            at(4)
+        ));
         assert_eq!(conditions[0].last_transition_time, Time(at(4)));
         assert!(!is_true(&conditions, "Ready"));
         assert_eq!(conditions.len(), 1);

@@ -78,7 +78,10 @@ pub async fn from_kubeconfig_file(path: impl AsRef<Path>) -> Result<Client, Conn
 
 /// A client for the current context of a kubeconfig.
 pub async fn from_kubeconfig_str(text: &str) -> Result<Client, ConnectError> {
-    let failed = |error: KubeconfigError| ConnectError::Kubeconfig { path: None, source: Box::new(error) };
+    let failed = |error: KubeconfigError| ConnectError::Kubeconfig {
+        path: None,
+        source: Box::new(error),
+    };
     let kubeconfig = Kubeconfig::from_yaml(text).map_err(failed)?;
     from_config(config_of(kubeconfig).await.map_err(failed)?)
 }
@@ -92,7 +95,10 @@ pub async fn from_kubeconfig_file_or_in_cluster(path: Option<&Path>) -> Result<C
 }
 
 async fn config_of(kubeconfig: Kubeconfig) -> Result<Config, KubeconfigError> {
-    let proxy = proxy_of(&kubeconfig).map(|url| url.parse::<Uri>()).transpose().map_err(KubeconfigError::ParseProxyUrl)?;
+    let proxy = proxy_of(&kubeconfig)
+        .map(|url| url.parse::<Uri>())
+        .transpose()
+        .map_err(KubeconfigError::ParseProxyUrl)?;
     let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
     config.proxy_url = proxy; // not what the environment says
     Ok(config)
@@ -104,7 +110,12 @@ fn proxy_of(kubeconfig: &Kubeconfig) -> Option<String> {
     let context = kubeconfig.contexts.iter().find(|context| context.name == *current)?;
     let name = &context.context.as_ref()?.cluster;
     let cluster = kubeconfig.clusters.iter().find(|cluster| cluster.name == *name)?;
-    cluster.cluster.as_ref()?.proxy_url.clone().filter(|url| !url.is_empty())
+    cluster
+        .cluster
+        .as_ref()?
+        .proxy_url
+        .clone()
+        .filter(|url| !url.is_empty())
 }
 
 /// A client for a configuration made elsewhere; its `proxy_url` is honoured.
@@ -128,10 +139,16 @@ where
     C::Future: Send + 'static,
     C::Error: Into<BoxError> + Send + Sync + 'static,
 {
-    let failed = |error| ConnectError::Client { server: config.cluster_url.to_string(), source: Box::new(error) };
-    let connector = config.rustls_https_connector_with_connector(connector).map_err(failed)?;
-    let http: legacy::Client<_, Body> =
-        legacy::Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector);
+    let failed = |error| ConnectError::Client {
+        server: config.cluster_url.to_string(),
+        source: Box::new(error),
+    };
+    let connector = config
+        .rustls_https_connector_with_connector(connector)
+        .map_err(failed)?;
+    let http: legacy::Client<_, Body> = legacy::Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .build(connector);
     let service = ServiceBuilder::new()
         .layer(config.base_uri_layer())
         .layer(RetryLayer::new(RetryPolicy::server_retry()))

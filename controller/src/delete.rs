@@ -4,7 +4,7 @@ use std::{fmt::Debug, time::Duration};
 
 use kube::{
     Api, Client, Resource,
-    api::{DeleteParams, DynamicObject, Preconditions, PropagationPolicy},
+    api::{DeleteParams, DynamicObject, Preconditions},
     core::Request,
 };
 use serde::de::DeserializeOwned;
@@ -55,7 +55,10 @@ where
         Err(error) if is_not_found(&error) => Ok(false),
         Err(error) => {
             let object = describe(&K::kind(&()), api.namespace(), name);
-            Err(DeleteError::Delete { object, source: Box::new(error) })
+            Err(DeleteError::Delete {
+                object,
+                source: Box::new(error),
+            })
         }
     }
 }
@@ -65,14 +68,20 @@ pub async fn delete_uid<K>(api: &Api<K>, name: &str, uid: &str) -> Result<bool, 
 where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
 {
-    let preconditions = Preconditions { uid: Some(uid.to_owned()), resource_version: None };
+    let preconditions = Preconditions {
+        uid: Some(uid.to_owned()),
+        resource_version: None,
+    };
     let parameters = DeleteParams::background().preconditions(preconditions);
     match api.delete(name, &parameters).await {
         Ok(_) => Ok(true),
         Err(error) if is_not_found(&error) || crate::error::is_conflict(&error) => Ok(false),
         Err(error) => {
             let object = describe(&K::kind(&()), api.namespace(), name);
-            Err(DeleteError::Delete { object, source: Box::new(error) })
+            Err(DeleteError::Delete {
+                object,
+                source: Box::new(error),
+            })
         }
     }
 }
@@ -82,7 +91,11 @@ pub async fn delete_and_wait<K>(api: &Api<K>, name: &str, deadline: Duration) ->
 where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + 'static,
 {
-    if delete(api, name).await? { until_gone(api, name, deadline).await } else { Ok(()) }
+    if delete(api, name).await? {
+        until_gone(api, name, deadline).await
+    } else {
+        Ok(())
+    }
 }
 
 /// Waits until the object is gone; the error tells which finalizers it still had.
@@ -92,12 +105,18 @@ where
 {
     let gone = |object: Option<&K>| match object {
         None => Progress::Done,
-        Some(object) => Progress::Waiting(format!("finalizers {:?}", object.meta().finalizers.as_deref().unwrap_or(&[]))),
+        Some(object) => Progress::Waiting(format!(
+            "finalizers {:?}",
+            object.meta().finalizers.as_deref().unwrap_or(&[])
+        )),
     };
-    until(api, name, "to be gone", deadline, gone).await.map(|_| ()).map_err(|source| DeleteError::Wait {
-        object: describe(&K::kind(&()), api.namespace(), name),
-        source,
-    })
+    until(api, name, "to be gone", deadline, gone)
+        .await
+        .map(|_| ())
+        .map_err(|source| DeleteError::Wait {
+            object: describe(&K::kind(&()), api.namespace(), name),
+            source,
+        })
 }
 
 /// Asks for the deletion of an object of any kind; `true` if it was there. An unknown kind has no objects.
@@ -113,11 +132,18 @@ pub async fn delete_dynamic(
         Ok(mapping) => mapping,
         Err(MapError::UnknownKind { .. }) => return Ok(false),
         Err(MapError::Discover { source, .. }) if is_not_found(&source) => return Ok(false),
-        Err(source) => return Err(DeleteError::Map { object: object(), source }),
+        Err(source) => {
+            return Err(DeleteError::Map {
+                object: object(),
+                source,
+            });
+        }
     };
-    let mut parameters = DeleteParams::default();
-    parameters.propagation_policy = Some(PropagationPolicy::Background);
-    let failed = |error| DeleteError::Delete { object: object(), source: Box::new(error) };
+    let parameters = DeleteParams::background();
+    let failed = |error| DeleteError::Delete {
+        object: object(),
+        source: Box::new(error),
+    };
     let request = Request::new(mapping.collection_path(namespace))
         .delete(name, &parameters)
         .map_err(kube::Error::BuildRequest)

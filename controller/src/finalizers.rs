@@ -11,7 +11,12 @@ use serde_json::json;
 
 /// Whether the object has the finalizer.
 pub fn has<K: Resource>(object: &K, finalizer: &str) -> bool {
-    object.meta().finalizers.iter().flatten().any(|present| present == finalizer)
+    object
+        .meta()
+        .finalizers
+        .iter()
+        .flatten()
+        .any(|present| present == finalizer)
 }
 
 /// Makes sure that the object has the finalizer, and returns the object.
@@ -53,6 +58,7 @@ where
 {
     let meta = object.meta();
     let name = meta.name.as_deref().unwrap_or_default();
-    let body = json!({ "metadata": { "resourceVersion": meta.resource_version, "uid": meta.uid, "finalizers": finalizers } });
+    let body =
+        json!({ "metadata": { "resourceVersion": meta.resource_version, "uid": meta.uid, "finalizers": finalizers } });
     api.patch(name, &PatchParams::default(), &Patch::Merge(body)).await
 }

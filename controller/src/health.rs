@@ -50,7 +50,10 @@ impl Readiness {
 
     fn report(&self) -> String {
         let parts = self.parts.read();
-        parts.iter().map(|(part, ready)| format!("{} {part}\n", if *ready { "[+]" } else { "[-]" })).collect()
+        parts
+            .iter()
+            .map(|(part, ready)| format!("{} {part}\n", if *ready { "[+]" } else { "[-]" }))
+            .collect()
     }
 }
 

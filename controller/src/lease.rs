@@ -57,7 +57,7 @@ impl LeaseOptions {
 /// Being the leader, until [`Leadership::lost`] is cancelled.
 #[derive(Clone, Debug)]
 pub struct Leadership {
-    /// Cancelled when the lease is lost or the process shuts down: stop working at once.
+    /// Cancelled when the lease is lost or the process shuts down: end the work.
     pub lost: CancellationToken,
     /// How many holders there were before; grows with each. Fences writes of a former leader.
     pub epoch: i32,
@@ -75,6 +75,9 @@ pub enum Outcome {
 }
 
 /// Waits to become the leader, runs `work` as the leader, and returns when it is over.
+///
+/// At the shutdown [`Leadership::lost`] is cancelled, and `work` is given the time to end by itself, still as the leader.
+/// When the lease is lost, `work` is dropped where it stands.
 pub async fn lead<F, W>(
     client: Client,
     options: LeaseOptions,
@@ -87,18 +90,33 @@ where
     F: Future<Output = ()>,
 {
     let mut elector = Elector::new(client, options, clock);
-    let Some(epoch) = shutdown.run_until_cancelled(elector.acquire()).await else { return Outcome::ShutDown };
+    let Some(epoch) = shutdown.run_until_cancelled(elector.acquire()).await else {
+        return Outcome::ShutDown;
+    };
     tracing::info!(lease = %elector.options.name, epoch, "became the leader");
     let lost = shutdown.child_token();
-    let work = work(Leadership { lost: lost.clone(), epoch });
-    let outcome = tokio::select! {
-        () = elector.keep() => Outcome::Lost,
-        () = shutdown.cancelled() => Outcome::ShutDown,
-        () = work => return elector.finish(Outcome::Finished).await,
+    let work = work(Leadership {
+        lost: lost.clone(),
+        epoch,
+    });
+    let finished = tokio::select! {
+        () = elector.keep() => false,
+        () = work => true,
     };
-    // The work future is dropped by the select: nothing of it runs on. What it spawned hears of it here.
+    // Of lost work nothing runs on: the select has dropped it. What it spawned hears of it here.
     lost.cancel();
-    elector.finish(outcome).await
+    match finished {
+        false => Outcome::Lost,
+        true => {
+            elector
+                .release_soon(if shutdown.is_cancelled() {
+                    Outcome::ShutDown
+                } else {
+                    Outcome::Finished
+                })
+                .await
+        }
+    }
 }
 
 /// What was seen of the lease, and when, by our own clock.
@@ -117,7 +135,12 @@ struct Elector {
 impl Elector {
     fn new(client: Client, options: LeaseOptions, clock: Arc<dyn Clock>) -> Self {
         let api = Api::namespaced(client, &options.namespace);
-        Self { api, options, clock, seen: None }
+        Self {
+            api,
+            options,
+            clock,
+            seen: None,
+        }
     }
 
     /// Tries until we hold the lease; returns the epoch.
@@ -180,19 +203,27 @@ impl Elector {
         if spec.holder_identity.as_deref().unwrap_or_default().is_empty() {
             return true;
         }
-        let duration = spec.lease_duration_seconds.and_then(|seconds| u64::try_from(seconds).ok());
+        let duration = spec
+            .lease_duration_seconds
+            .and_then(|seconds| u64::try_from(seconds).ok());
         let duration = duration.map_or(self.options.duration, Duration::from_secs);
         match &self.seen {
             Some(seen) if seen.spec == *spec => seen.since.elapsed() >= duration,
             _ => {
-                self.seen = Some(Seen { spec: spec.clone(), since: Instant::now() });
+                self.seen = Some(Seen {
+                    spec: spec.clone(),
+                    since: Instant::now(),
+                });
                 false
             }
         }
     }
 
     async fn create(&mut self) -> Result<Option<i32>, kube::Error> {
-        let metadata = ObjectMeta { name: Some(self.options.name.clone()), ..ObjectMeta::default() };
+        let metadata = ObjectMeta {
+            name: Some(self.options.name.clone()),
+            ..ObjectMeta::default()
+        };
         let lease = self.lease(metadata, None, 0);
         match self.api.create(&PostParams::default(), &lease).await {
             Ok(_) => Ok(Some(0)),
@@ -209,7 +240,11 @@ impl Elector {
         transitions: i32,
     ) -> Result<Option<i32>, kube::Error> {
         let lease = self.lease(metadata, acquired, transitions);
-        match self.api.replace(&self.options.name, &PostParams::default(), &lease).await {
+        match self
+            .api
+            .replace(&self.options.name, &PostParams::default(), &lease)
+            .await
+        {
             Ok(_) => Ok(Some(transitions)),
             Err(error) => Err(error),
         }
@@ -225,18 +260,18 @@ impl Elector {
             lease_transitions: Some(transitions),
             ..LeaseSpec::default()
         };
-        Lease { metadata, spec: Some(spec) }
+        Lease {
+            metadata,
+            spec: Some(spec),
+        }
     }
 
     /// Gives the lease back, so that a successor need not wait; then reports the outcome.
-    async fn finish(mut self, outcome: Outcome) -> Outcome {
-        if outcome != Outcome::Lost {
-            let deadline = self.options.retry_period;
-            match tokio::time::timeout(deadline, self.release()).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => tracing::debug!(error = %ErrorChain(&error), "failed to give the lease back"),
-                Err(_) => tracing::debug!("giving the lease back took too long"),
-            }
+    async fn release_soon(mut self, outcome: Outcome) -> Outcome {
+        match tokio::time::timeout(self.options.retry_period, self.release()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::debug!(error = %ErrorChain(&error), "failed to give the lease back"),
+            Err(_) => tracing::debug!("giving the lease back took too long"),
         }
         outcome
     }
@@ -249,7 +284,9 @@ impl Elector {
         }
         spec.holder_identity = None;
         spec.lease_duration_seconds = Some(1);
-        self.api.replace(&self.options.name, &PostParams::default(), &lease).await?;
+        self.api
+            .replace(&self.options.name, &PostParams::default(), &lease)
+            .await?;
         Ok(())
     }
 }

@@ -13,6 +13,7 @@ pub mod conditions;
 pub mod connect;
 pub mod delete;
 pub mod error;
+pub mod fake;
 pub mod finalizers;
 pub mod health;
 pub mod lease;

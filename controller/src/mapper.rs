@@ -53,8 +53,14 @@ impl Mapping {
 
     /// The path of the objects' collection; `namespace` is ignored where there are none.
     pub fn collection_path(&self, namespace: Option<&str>) -> String {
-        let ApiResource { group, version, plural, .. } = &self.resource;
-        let root = if group.is_empty() { format!("/api/{version}") } else { format!("/apis/{group}/{version}") };
+        let ApiResource {
+            group, version, plural, ..
+        } = &self.resource;
+        let root = if group.is_empty() {
+            format!("/api/{version}")
+        } else {
+            format!("/apis/{group}/{version}")
+        };
         match namespace.filter(|_| self.namespaced) {
             Some(namespace) => format!("{root}/namespaces/{namespace}/{plural}"),
             None => format!("{root}/{plural}"),
@@ -88,8 +94,10 @@ impl RestMapper {
         }
         let kinds = discover(client, api_version).await?;
         self.discovered.write().insert(api_version.to_owned(), kinds);
-        self.cached(api_version, kind)
-            .ok_or_else(|| MapError::UnknownKind { api_version: api_version.to_owned(), kind: kind.to_owned() })
+        self.cached(api_version, kind).ok_or_else(|| MapError::UnknownKind {
+            api_version: api_version.to_owned(),
+            kind: kind.to_owned(),
+        })
     }
 
     fn cached(&self, api_version: &str, kind: &str) -> Option<Mapping> {
@@ -106,11 +114,18 @@ async fn discover(client: &Client, api_version: &str) -> Result<Kinds, MapError>
     } else {
         client.list_api_group_resources(api_version).await
     };
-    let list =
-        list.map_err(|source| MapError::Discover { api_version: api_version.to_owned(), source: Box::new(source) })?;
+    let list = list.map_err(|source| MapError::Discover {
+        api_version: api_version.to_owned(),
+        source: Box::new(source),
+    })?;
     // Subresources (`deployments/scale`) are listed beside the kinds.
-    let kinds = list.resources.into_iter().filter(|resource| !resource.name.contains('/'));
-    Ok(kinds.map(|resource| (resource.kind, (resource.name, resource.namespaced))).collect())
+    let kinds = list
+        .resources
+        .into_iter()
+        .filter(|resource| !resource.name.contains('/'));
+    Ok(kinds
+        .map(|resource| (resource.kind, (resource.name, resource.namespaced)))
+        .collect())
 }
 
 /// Kinds that every cluster has, so that nothing need be asked for them: (apiVersion, kind, plural, namespaced).
@@ -128,11 +143,36 @@ const BUILTIN: &[(&str, &str, &str, bool)] = &[
     ("v1", "Secret", "secrets", true),
     ("v1", "Service", "services", true),
     ("v1", "ServiceAccount", "serviceaccounts", true),
-    ("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration", "mutatingwebhookconfigurations", false),
-    ("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicy", "validatingadmissionpolicies", false),
-    ("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicyBinding", "validatingadmissionpolicybindings", false),
-    ("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", "validatingwebhookconfigurations", false),
-    ("apiextensions.k8s.io/v1", "CustomResourceDefinition", "customresourcedefinitions", false),
+    (
+        "admissionregistration.k8s.io/v1",
+        "MutatingWebhookConfiguration",
+        "mutatingwebhookconfigurations",
+        false,
+    ),
+    (
+        "admissionregistration.k8s.io/v1",
+        "ValidatingAdmissionPolicy",
+        "validatingadmissionpolicies",
+        false,
+    ),
+    (
+        "admissionregistration.k8s.io/v1",
+        "ValidatingAdmissionPolicyBinding",
+        "validatingadmissionpolicybindings",
+        false,
+    ),
+    (
+        "admissionregistration.k8s.io/v1",
+        "ValidatingWebhookConfiguration",
+        "validatingwebhookconfigurations",
+        false,
+    ),
+    (
+        "apiextensions.k8s.io/v1",
+        "CustomResourceDefinition",
+        "customresourcedefinitions",
+        false,
+    ),
     ("apiregistration.k8s.io/v1", "APIService", "apiservices", false),
     ("apps/v1", "DaemonSet", "daemonsets", true),
     ("apps/v1", "Deployment", "deployments", true),
@@ -140,7 +180,12 @@ const BUILTIN: &[(&str, &str, &str, bool)] = &[
     ("apps/v1", "StatefulSet", "statefulsets", true),
     ("batch/v1", "CronJob", "cronjobs", true),
     ("batch/v1", "Job", "jobs", true),
-    ("certificates.k8s.io/v1", "CertificateSigningRequest", "certificatesigningrequests", false),
+    (
+        "certificates.k8s.io/v1",
+        "CertificateSigningRequest",
+        "certificatesigningrequests",
+        false,
+    ),
     ("coordination.k8s.io/v1", "Lease", "leases", true),
     ("discovery.k8s.io/v1", "EndpointSlice", "endpointslices", true),
     ("networking.k8s.io/v1", "Ingress", "ingresses", true),
@@ -149,7 +194,12 @@ const BUILTIN: &[(&str, &str, &str, bool)] = &[
     ("node.k8s.io/v1", "RuntimeClass", "runtimeclasses", false),
     ("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets", true),
     ("rbac.authorization.k8s.io/v1", "ClusterRole", "clusterroles", false),
-    ("rbac.authorization.k8s.io/v1", "ClusterRoleBinding", "clusterrolebindings", false),
+    (
+        "rbac.authorization.k8s.io/v1",
+        "ClusterRoleBinding",
+        "clusterrolebindings",
+        false,
+    ),
     ("rbac.authorization.k8s.io/v1", "Role", "roles", true),
     ("rbac.authorization.k8s.io/v1", "RoleBinding", "rolebindings", true),
     ("scheduling.k8s.io/v1", "PriorityClass", "priorityclasses", false),
@@ -172,9 +222,16 @@ mod tests {
             ("v1", "Secret", "/api/v1/namespaces/garden/secrets"),
             ("v1", "Namespace", "/api/v1/namespaces"),
             ("apps/v1", "Deployment", "/apis/apps/v1/namespaces/garden/deployments"),
-            ("apiregistration.k8s.io/v1", "APIService", "/apis/apiregistration.k8s.io/v1/apiservices"),
+            (
+                "apiregistration.k8s.io/v1",
+                "APIService",
+                "/apis/apiregistration.k8s.io/v1/apiservices",
+            ),
         ] {
-            assert_eq!(builtin(api_version, kind).unwrap().collection_path(Some("garden")), expected);
+            assert_eq!(
+                builtin(api_version, kind).unwrap().collection_path(Some("garden")),
+                expected
+            );
         }
         assert_eq!(builtin("v1", "Deployment"), None);
     }

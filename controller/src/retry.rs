@@ -50,7 +50,11 @@ impl Default for Failures {
 impl Failures {
     /// The first wait and the longest; each is twice the one before.
     pub fn new(first: Duration, longest: Duration) -> Self {
-        Self { first, longest, entries: Mutex::default() }
+        Self {
+            first,
+            longest,
+            entries: Mutex::default(),
+        }
     }
 
     /// Notes a failure of the object `key` and says when to try again.
@@ -95,7 +99,10 @@ impl Failures {
     pub fn next(&self, key: &str) -> Duration {
         let mut entries = self.entries.lock();
         let entry = entries.entry(key.to_owned()).or_default();
-        let wait = self.first.saturating_mul(2u32.saturating_pow(entry.count)).min(self.longest);
+        let wait = self
+            .first
+            .saturating_mul(2u32.saturating_pow(entry.count))
+            .min(self.longest);
         entry.count = entry.count.saturating_add(1);
         wait
     }
@@ -105,7 +112,12 @@ impl Failures {
 pub fn wish_of(object: &impl kube::Resource) -> String {
     let meta = object.meta();
     let annotations = meta.annotations.clone().unwrap_or_default();
-    format!("{:?} {:?} {} {annotations:?}", meta.uid, meta.generation, meta.deletion_timestamp.is_some())
+    format!(
+        "{:?} {:?} {} {annotations:?}",
+        meta.uid,
+        meta.generation,
+        meta.deletion_timestamp.is_some()
+    )
 }
 
 #[cfg(test)]
@@ -130,8 +142,14 @@ mod tests {
     fn each_retry_is_its_action() {
         let failures = Failures::new(Duration::from_secs(1), Duration::from_secs(5));
         assert_eq!(failures.failed("a", Retry::OnChange), Action::await_change());
-        assert_eq!(failures.failed("a", Retry::After(Duration::from_secs(9))), Action::requeue(Duration::from_secs(9)));
-        assert_eq!(failures.failed("a", Retry::Backoff), Action::requeue(Duration::from_secs(1)));
+        assert_eq!(
+            failures.failed("a", Retry::After(Duration::from_secs(9))),
+            Action::requeue(Duration::from_secs(9))
+        );
+        assert_eq!(
+            failures.failed("a", Retry::Backoff),
+            Action::requeue(Duration::from_secs(1))
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -140,7 +158,10 @@ mod tests {
         assert_eq!(failures.pending("a", "1"), None);
         failures.failed_with("a", "1", Retry::Backoff);
         tokio::time::advance(Duration::from_secs(3)).await;
-        assert_eq!(failures.pending("a", "1"), Some(Action::requeue(Duration::from_secs(5))));
+        assert_eq!(
+            failures.pending("a", "1"),
+            Some(Action::requeue(Duration::from_secs(5)))
+        );
         assert_eq!(failures.pending("a", "2"), None);
         tokio::time::advance(Duration::from_secs(5)).await;
         assert_eq!(failures.pending("a", "1"), None);

@@ -48,9 +48,14 @@ where
     let meta = object.meta();
     let name = meta.name.clone().unwrap_or_default();
     let encode = |status: &S| {
-        serde_json::to_value(status).map_err(|source| StatusError::Encode { name: name.clone(), source })
+        serde_json::to_value(status).map_err(|source| StatusError::Encode {
+            name: name.clone(),
+            source,
+        })
     };
-    let Some(difference) = merge_difference(&encode(old)?, &encode(new)?) else { return Ok(None) };
+    let Some(difference) = merge_difference(&encode(old)?, &encode(new)?) else {
+        return Ok(None);
+    };
     let body = json!({
         "metadata": { "resourceVersion": meta.resource_version, "uid": meta.uid },
         "status": difference,
@@ -58,7 +63,10 @@ where
     api.patch_status(&name, &PatchParams::default(), &Patch::Merge(body))
         .await
         .map(Some)
-        .map_err(|source| StatusError::Patch { name: name.clone(), source: Box::new(source) })
+        .map_err(|source| StatusError::Patch {
+            name: name.clone(),
+            source: Box::new(source),
+        })
 }
 
 /// The JSON merge patch (RFC 7386) that makes `new` of `old`; `None` when they are equal. Lists are replaced.
@@ -66,7 +74,9 @@ pub fn merge_difference(old: &Value, new: &Value) -> Option<Value> {
     if old == new {
         return None;
     }
-    let (Value::Object(old), Value::Object(new)) = (old, new) else { return Some(new.clone()) };
+    let (Value::Object(old), Value::Object(new)) = (old, new) else {
+        return Some(new.clone());
+    };
     let mut patch = Map::new();
     for key in old.keys().filter(|key| !new.contains_key(*key)) {
         patch.insert(key.clone(), Value::Null);
@@ -87,17 +97,21 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(old: Value, new: Value, expected: Option<Value>) {
-        assert_eq!(merge_difference(&old, &new), expected);
+    fn check(old: &Value, new: &Value, expected: Option<&Value>) {
+        assert_eq!(merge_difference(old, new).as_ref(), expected);
     }
 
     #[test]
     fn a_difference_holds_what_changed_and_nothing_else() {
-        check(json!({"a": 1}), json!({"a": 1}), None);
-        check(json!({}), json!({"a": 1}), Some(json!({"a": 1})));
-        check(json!({"a": 1, "b": 2}), json!({"b": 2}), Some(json!({"a": null})));
-        check(json!({"a": {"b": 1, "c": 2}}), json!({"a": {"b": 1, "c": 3}}), Some(json!({"a": {"c": 3}})));
-        check(json!({"a": [1, 2]}), json!({"a": [2]}), Some(json!({"a": [2]})));
-        check(json!(null), json!({"a": 1}), Some(json!({"a": 1})));
+        check(&json!({"a": 1}), &json!({"a": 1}), None);
+        check(&json!({}), &json!({"a": 1}), Some(&json!({"a": 1})));
+        check(&json!({"a": 1, "b": 2}), &json!({"b": 2}), Some(&json!({"a": null})));
+        check(
+            &json!({"a": {"b": 1, "c": 2}}),
+            &json!({"a": {"b": 1, "c": 3}}),
+            Some(&json!({"a": {"c": 3}})),
+        );
+        check(&json!({"a": [1, 2]}), &json!({"a": [2]}), Some(&json!({"a": [2]})));
+        check(&json!(null), &json!({"a": 1}), Some(&json!({"a": 1})));
     }
 }

@@ -102,7 +102,14 @@ where
     };
     match tokio::time::timeout(deadline, asking).await {
         Ok(Ok(())) => Ok(()),
-        Ok(Err(reason)) => Err(WaitError::Failed { what: what.to_owned(), reason }),
-        Err(_) => Err(WaitError::TimedOut { what: what.to_owned(), deadline, last }),
+        Ok(Err(reason)) => Err(WaitError::Failed {
+            what: what.to_owned(),
+            reason,
+        }),
+        Err(_) => Err(WaitError::TimedOut {
+            what: what.to_owned(),
+            deadline,
+            last,
+        }),
     }
 }

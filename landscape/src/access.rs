@@ -175,11 +175,10 @@ impl Access {
         let authority = CertificateAuthority::from_pem(text(&authority, "ca.crt"), text(&authority, "ca.key"))?;
         let groups = vec!["system:masters".to_owned()];
         let issued = authority.issue(&CertificateRequest::client("kubeception:administrator", groups, GARDEN_VALIDITY), clock)?;
-        let server_authority = newest_secret(seed, "ca", "ca.crt").await?;
         let kubeconfig = Kubeconfig {
             name: "garden".to_owned(),
             server: format!("https://{}", self.domain.garden_host()),
-            authority: text(&server_authority, "ca.crt").to_owned(),
+            authority: certificate_authority(seed).await?,
             proxy: Some(self.proxy_url()),
             client: ClientCertificate { certificate: issued.certificate_pem, key: issued.private_key.to_pem() },
         };
@@ -208,6 +207,11 @@ impl Access {
         let answer: AdminKubeconfigRequest = garden.request(post).await.map_err(failed)?;
         Ok(with_proxy(&String::from_utf8_lossy(&answer.status.kubeconfig.0), &self.proxy_url())?)
     }
+}
+
+/// The authority of the garden's API server, as PEM.
+pub(crate) async fn certificate_authority(seed: &Client) -> Result<String, AccessError> {
+    Ok(text(&newest_secret(seed, "ca", "ca.crt").await?, "ca.crt").to_owned())
 }
 
 async fn connect(cluster: &'static str, kubeconfig: &str) -> Result<Client, AccessError> {

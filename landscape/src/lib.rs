@@ -8,6 +8,8 @@ pub mod images; // OCI images without Docker
 pub mod seed; // the seed as a machine of the cloud
 pub mod up; // bring-up
 
+mod samples; // what bring-up puts into the clusters
+
 mod access; // clients and kubeconfigs for this machine
 mod down; // tear-down
 mod status; // what there is, and what it waits for

@@ -2,6 +2,7 @@
 
 mod setup; // everything that a first landscape needs
 mod static_binary; // our one binary, without dynamic libraries
+mod test; // everything that CI runs
 mod upstream; // Kubernetes, etcd, containerd, CoreDNS
 
 use clap::{Parser, Subcommand};
@@ -20,6 +21,10 @@ enum Chore {
     Upstream(upstream::Arguments),
     /// Set up everything that is missing, and bring a landscape up
     Up(setup::Arguments),
+    /// Install the packages that are missing
+    Packages,
+    /// Run everything that CI runs
+    Test,
     /// Build the kubeception binary statically and print its path
     StaticBinary(static_binary::Arguments),
 }
@@ -28,6 +33,8 @@ fn main() -> anyhow::Result<()> {
     match Arguments::parse().chore {
         Chore::Upstream(arguments) => upstream::run(&arguments),
         Chore::Up(arguments) => setup::run(&arguments),
+        Chore::Packages => setup::packages(),
+        Chore::Test => test::run(),
         Chore::StaticBinary(arguments) => static_binary::run(&arguments),
     }
 }

@@ -65,7 +65,10 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let binary = static_binary::build("release")?;
     // It becomes root by itself where it must.
     let call = |arguments: &[String]| -> anyhow::Result<()> {
-        let status = Command::new(&binary).args(arguments).status().context("failed to start the kubeception binary")?;
+        let status = Command::new(&binary)
+            .args(arguments)
+            .status()
+            .context("failed to start the kubeception binary")?;
         ensure!(status.success(), "kubeception {} failed", arguments.join(" "));
         Ok(())
     };
@@ -74,6 +77,11 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         return Ok(());
     }
     call(&[vec!["up".to_owned()], arguments.up.clone()].concat())
+}
+
+/// Installs the packages that are missing, for builds, tests and landscapes.
+pub(crate) fn packages() -> anyhow::Result<()> {
+    install_packages(&Work::find(&Cache::from_environment()?).packages)
 }
 
 /// What has to be made.
@@ -91,7 +99,11 @@ impl Work {
         let images = cache.root().join("machine-image");
         let has_image = fs_is_folder_with_content(&images);
         Self {
-            packages: PROGRAMS.iter().filter(|(program, _)| !is_installed(program)).map(|(_, package)| *package).collect(),
+            packages: PROGRAMS
+                .iter()
+                .filter(|(program, _)| !is_installed(program))
+                .map(|(_, package)| *package)
+                .collect(),
             components: missing.map(|component| component.build_estimate).sum(),
             binary: !static_binary::path("release").is_file(),
             machine_image: !has_image,
@@ -137,7 +149,9 @@ fn fs_is_folder_with_content(folder: &Path) -> bool {
 fn is_installed(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"].map(Into::into);
-    std::env::split_paths(&path).chain(folders).any(|folder| folder.join(program).is_file())
+    std::env::split_paths(&path)
+        .chain(folders)
+        .any(|folder| folder.join(program).is_file())
 }
 
 fn check_host(cache: &Cache) -> anyhow::Result<()> {
@@ -145,26 +159,42 @@ fn check_host(cache: &Cache) -> anyhow::Result<()> {
     let upstream_is_there = LANDSCAPE.iter().all(|component| cache.has(component));
     if !upstream_is_there {
         let output = Command::new("go").arg("version").output();
-        let version = output.ok().and_then(|output| go_version(&String::from_utf8_lossy(&output.stdout)));
+        let version = output
+            .ok()
+            .and_then(|output| go_version(&String::from_utf8_lossy(&output.stdout)));
         if version.is_none_or(|version| version < GO) {
-            problems.push(format!("Go {}.{} or later is needed: get it from https://go.dev/dl and put it into the path", GO.0, GO.1));
+            problems.push(format!(
+                "Go {}.{} or later is needed: get it from https://go.dev/dl and put it into the path",
+                GO.0, GO.1
+            ));
         }
     }
     if !is_installed("apt-get") {
         problems.push("apt-get is missing: Debian 12 or later, or Ubuntu 24.04 or later, is needed".to_owned());
     }
     if !is_root() && !is_installed("sudo") {
-        problems.push("root is needed for packages and for the landscape: run this as root, or install sudo".to_owned());
+        problems
+            .push("root is needed for packages and for the landscape: run this as root, or install sudo".to_owned());
     }
     if let Some(free) = disk_free_gib(cache.root()).filter(|free| *free < DISK_NEEDED_GIB) {
-        problems.push(format!("{free} GiB of disk are free, {DISK_NEEDED_GIB} GiB are needed: free some"));
+        problems.push(format!(
+            "{free} GiB of disk are free, {DISK_NEEDED_GIB} GiB are needed: free some"
+        ));
     }
-    if problems.is_empty() { Ok(()) } else { bail!("this machine is not ready:\n  - {}", problems.join("\n  - ")) }
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        bail!("this machine is not ready:\n  - {}", problems.join("\n  - "))
+    }
 }
 
 /// `go version go1.26.8 linux/amd64`.
 fn go_version(output: &str) -> Option<(u32, u32)> {
-    let mut numbers = output.split_whitespace().nth(2)?.strip_prefix("go")?.split(['.', 'r', 'b']);
+    let mut numbers = output
+        .split_whitespace()
+        .nth(2)?
+        .strip_prefix("go")?
+        .split(['.', 'r', 'b']);
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
 
@@ -176,16 +206,32 @@ fn is_root() -> bool {
 /// What `df` says of the first folder of the path that exists.
 fn disk_free_gib(path: &Path) -> Option<u64> {
     let existing = path.ancestors().find(|folder| folder.exists())?;
-    let output = Command::new("df").args(["--output=avail", "--block-size=1G"]).arg(existing).output().ok()?;
-    String::from_utf8_lossy(&output.stdout).lines().nth(1)?.trim().parse().ok()
+    let output = Command::new("df")
+        .args(["--output=avail", "--block-size=1G"])
+        .arg(existing)
+        .output()
+        .ok()?;
+    String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .nth(1)?
+        .trim()
+        .parse()
+        .ok()
 }
 
 fn install_packages(packages: &[&str]) -> anyhow::Result<()> {
     if packages.is_empty() {
         return Ok(());
     }
-    for arguments in [vec!["update"], [&["install", "--yes", "--no-install-recommends"], packages].concat()] {
-        let mut command = if is_root() { Command::new("apt-get") } else { Command::new("sudo") };
+    for arguments in [
+        vec!["update"],
+        [&["install", "--yes", "--no-install-recommends"], packages].concat(),
+    ] {
+        let mut command = if is_root() {
+            Command::new("apt-get")
+        } else {
+            Command::new("sudo")
+        };
         if !is_root() {
             command.arg("apt-get");
         }

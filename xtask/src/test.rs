@@ -21,16 +21,38 @@ struct Step {
 }
 
 const fn cargo(name: &'static str, arguments: &'static [&'static str], needed: bool) -> Step {
-    Step { name, program: "cargo", arguments, needed }
+    Step {
+        name,
+        program: "cargo",
+        arguments,
+        needed,
+    }
 }
 
 const STEPS: &[Step] = &[
+    cargo("packages", &["xtask", "packages"], true),
     cargo("formatting", &["fmt", "--all", "--check"], false),
-    cargo("lints", &["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"], false),
+    cargo(
+        "lints",
+        &[
+            "clippy",
+            "--quiet",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+        ],
+        false,
+    ),
     cargo("upstream components", &["xtask", "upstream"], true),
-    cargo("tests", &["test", "--quiet", "--workspace", "--no-fail-fast"], false),
+    cargo("tests", &["test", "--workspace", "--no-fail-fast"], false),
     cargo("static binary", &["xtask", "static-binary", "--profile", "dev"], true),
-    cargo("end to end", &["run", "--quiet", "--package", "testing-end-to-end"], false),
+    cargo(
+        "end to end",
+        &["run", "--quiet", "--package", "testing-end-to-end"],
+        false,
+    ),
 ];
 
 /// What the test harnesses said so far.
@@ -43,7 +65,9 @@ struct Tally {
 impl Tally {
     /// Adds a harness's closing line, such as `test result: ok. 3 passed; 0 failed; …`; other lines count nothing.
     fn read(&mut self, line: &str) {
-        let Some((_, counts)) = line.split_once("test result: ") else { return };
+        let Some((_, counts)) = line.split_once("test result: ") else {
+            return;
+        };
         let count = |word: &str| {
             let before = counts.split(word).next().filter(|before| before.len() < counts.len())?;
             before.trim_end().rsplit([' ', ';']).next()?.parse::<u64>().ok()
@@ -62,7 +86,12 @@ pub(crate) fn run() -> anyhow::Result<()> {
         say(&format!("==> {}", step.name))?;
         let failed_before = tally.failed;
         let succeeded = run_step(step, &mut tally)?;
-        say(&format!("==> {} {} in {} s", step.name, if succeeded { "done" } else { "FAILED" }, started.elapsed().as_secs()))?;
+        say(&format!(
+            "==> {} {} in {} s",
+            step.name,
+            if succeeded { "done" } else { "FAILED" },
+            started.elapsed().as_secs()
+        ))?;
         if succeeded {
             // A check without a harness of its own counts as one test.
             tally.passed += u64::from(!matches!(step.name, "tests" | "end to end"));
@@ -87,19 +116,26 @@ pub(crate) fn run() -> anyhow::Result<()> {
 fn run_step(step: &Step, tally: &mut Tally) -> anyhow::Result<bool> {
     let mut command = Command::new(step.program);
     command.args(step.arguments).stdin(Stdio::null()).stdout(Stdio::piped());
-    let mut child = command.spawn().with_context(|| format!("failed to start the step `{}`", step.name))?;
+    let mut child = command
+        .spawn()
+        .with_context(|| format!("failed to start the step `{}`", step.name))?;
     let output = child.stdout.take().context("the step has no output")?;
     for line in BufReader::new(output).lines() {
         let line = line.with_context(|| format!("failed to read the output of `{}`", step.name))?;
         tally.read(&line);
         say(&line)?;
     }
-    Ok(child.wait().with_context(|| format!("failed to wait for `{}`", step.name))?.success())
+    Ok(child
+        .wait()
+        .with_context(|| format!("failed to wait for `{}`", step.name))?
+        .success())
 }
 
 fn say(line: &str) -> anyhow::Result<()> {
     let mut output = std::io::stdout().lock();
-    writeln!(output, "{line}").and_then(|()| output.flush()).context("failed to write to standard output")
+    writeln!(output, "{line}")
+        .and_then(|()| output.flush())
+        .context("failed to write to standard output")
 }
 
 #[cfg(test)]

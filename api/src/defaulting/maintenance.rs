@@ -7,7 +7,7 @@ use crate::core::v1beta1::{Maintenance, MaintenanceAutoUpdate, MaintenanceTimeWi
 
 /// Fills in what is absent; `random` chooses the hour of the window.
 pub(super) fn maintenance(maintenance: &mut Maintenance, has_workers: bool, random: u64) {
-    let update = maintenance.auto_update.get_or_insert_with(|| MaintenanceAutoUpdate {
+    let update = maintenance.auto_update.get_or_insert(MaintenanceAutoUpdate {
         kubernetes_version: true,
         machine_image_version: None,
     });
@@ -22,14 +22,13 @@ pub(super) fn maintenance(maintenance: &mut Maintenance, has_workers: bool, rand
     else {
         return;
     };
-    for rotation in [
+    let rotations = [
         &mut credentials.observability,
         &mut credentials.ssh_keypair,
         &mut credentials.etcd_encryption_key,
-    ] {
-        if let Some(rotation) = rotation {
-            fill(&mut rotation.rotation_period, Duration::from_hours(7 * 24));
-        }
+    ];
+    for rotation in rotations.into_iter().flatten() {
+        fill(&mut rotation.rotation_period, Duration::from_hours(7 * 24));
     }
 }
 

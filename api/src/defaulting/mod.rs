@@ -6,6 +6,7 @@
 mod autoscaling; // cluster autoscaler and vertical pod autoscaler
 mod cloud_profile;
 mod controller_registration;
+mod internal_secret;
 mod maintenance; // window, rotation
 mod project;
 mod seed;
@@ -15,6 +16,7 @@ mod shoot_workers; // what only Shoots with workers have
 pub use self::{
     cloud_profile::{set_defaults_cloud_profile, set_defaults_namespaced_cloud_profile},
     controller_registration::set_defaults_controller_registration,
+    internal_secret::merge_string_data,
     project::set_defaults_project,
     seed::{set_defaults_seed, set_defaults_seed_spec},
     shoot::{set_defaults_shoot, sync_cloud_profile},

@@ -2,7 +2,7 @@
 
 use apimachinery::{Duration, meta::IntOrString};
 
-use super::{autoscaling, fill};
+use super::fill;
 use crate::{
     constants::ARCHITECTURE_AMD64,
     core::v1beta1::{
@@ -40,14 +40,6 @@ pub(super) fn set_defaults(spec: &mut ShootSpec) {
     let autoscaling = core_dns.autoscaling.get_or_insert_with(CoreDnsAutoscaling::default);
     if autoscaling.mode.as_str().is_empty() {
         autoscaling.mode = CoreDnsAutoscalingMode::Horizontal;
-    }
-    if spec
-        .provider
-        .workers
-        .iter()
-        .any(|worker| worker.maximum > worker.minimum)
-    {
-        autoscaling::cluster_autoscaler(spec.kubernetes.cluster_autoscaler.get_or_insert_default());
     }
     for pool in &mut spec.provider.workers {
         worker(pool);

@@ -1,6 +1,7 @@
 //! ControllerRegistrations, ControllerDeployments, ControllerInstallations.
 
 use apimachinery::field::{FieldError, FieldErrors, Path};
+use k8s_openapi::api::core::v1::ObjectReference;
 
 use super::checks::{self, NameRule};
 use crate::core::{
@@ -270,11 +271,11 @@ pub fn validate_controller_installation_update(
         ("seedRef", &new.spec.seed_ref, &old.spec.seed_ref),
         ("shootRef", &new.spec.shoot_ref, &old.spec.shoot_ref),
     ] {
-        let name = |reference: &Option<_>| {
-            let reference: &k8s_openapi::api::core::v1::ObjectReference = Option::as_ref(reference)?;
-            Some((reference.namespace.clone(), reference.name.clone()))
-        };
-        checks::immutable(&path.child(field).child("name"), &name(new), &name(old), &mut errors);
+        let path = path.child(field);
+        let name = |reference: &Option<ObjectReference>| reference.as_ref()?.name.clone();
+        let namespace = |reference: &Option<ObjectReference>| reference.as_ref()?.namespace.clone();
+        checks::immutable(&path.child("name"), &name(new), &name(old), &mut errors);
+        checks::immutable(&path.child("namespace"), &namespace(new), &namespace(old), &mut errors);
     }
     errors
 }

@@ -105,8 +105,7 @@ pub fn on_offer(entry: &ExpirableVersion, now: &Time) -> bool {
     let staged = entry
         .lifecycle
         .iter()
-        .filter(|stage| stage.start_time.as_ref().is_none_or(|start| start.0 <= now.0))
-        .next_back()
+        .rfind(|stage| stage.start_time.as_ref().is_none_or(|start| start.0 <= now.0))
         .map(|stage| &stage.classification);
     let gone = [VersionClassification::Unavailable, VersionClassification::Expired];
     let stage_allows = match staged {

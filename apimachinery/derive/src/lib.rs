@@ -5,7 +5,7 @@
 //!
 //! # How to declare a type
 //!
-//! ```ignore
+//! ```text
 //! use std::collections::BTreeMap;
 //! use apimachinery::{Duration, RawExtension, api_type, meta::{ByteString, ObjectMeta, Quantity, Time}};
 //!
@@ -164,5 +164,56 @@ fn expand(arguments: &TokenStream, item: TokenStream) -> syn::Result<TokenStream
             Ok(quote! { #declaration #json #kind #protobuf #openapi })
         }
         other => Err(syn::Error::new_spanned(other, "an API type is a struct or an enum")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proc_macro2::TokenStream;
+
+    use super::expand;
+
+    #[test]
+    fn mistakes_are_named() {
+        for (item, message) in [
+            ("#[api(tga = 1)] struct A { }", "unknown attribute `tga` of a type"),
+            (
+                "struct A { #[api(tga = 1)] a: String }",
+                "unknown attribute `tga` of a field",
+            ),
+            ("enum A { #[api(tag = 1)] B }", "unknown attribute `tag` of a variant"),
+            (
+                "struct A { #[api(tag = 0)] a: String }",
+                "0 is no protobuf field number",
+            ),
+            (
+                "struct A { #[api(tag = 1)] a: String, #[api(tag = 1)] b: String }",
+                "protobuf tag used twice",
+            ),
+            (
+                "struct A { a: String, #[api(name = \"a\")] b: String }",
+                "JSON name `a` twice",
+            ),
+            (
+                "struct A { #[api(list = \"bag\")] a: Vec<String> }",
+                "`bag` must be one of: map, set, atomic",
+            ),
+            ("struct A<T> { a: T }", "an API type has no parameters"),
+            (
+                "struct A(String, String);",
+                "a tuple struct of the API has exactly one field",
+            ),
+            (
+                "enum A { B(String) }",
+                "a variant is a plain name; one with `#[api(other)]` holds one String",
+            ),
+            ("enum A { }", "an enum needs a variant"),
+            ("#[api(group = \"a\")] struct A { }", "a kind needs `version = \"…\"`"),
+            ("fn a() {}", "an API type is a struct or an enum"),
+        ] {
+            let tokens: TokenStream = item.parse().expect(item);
+            let error = expand(&TokenStream::new(), tokens).expect_err(item);
+            assert_eq!(error.to_string(), message, "{item}");
+        }
     }
 }

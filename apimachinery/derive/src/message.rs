@@ -148,7 +148,11 @@ impl Message {
             .filter(|field| !field.attributes.inline)
             .map(|field| {
                 let (ident, name) = (&field.ident, &field.name);
-                quote! { #name => ::apimachinery::json::read(&mut self.#ident, #name, map)?, }
+                if field.holds_quantities() {
+                    quote! { #name => ::apimachinery::json::read_quantities(&mut self.#ident, #name, map)?, }
+                } else {
+                    quote! { #name => ::apimachinery::json::read(&mut self.#ident, #name, map)?, }
+                }
             });
         let inlines = self.fields.iter().filter(|field| field.attributes.inline).map(|field| {
             let ident = &field.ident;
@@ -190,9 +194,21 @@ impl Message {
 }
 
 impl Field {
+    /// Quantities are read by a function of their own: clients may write them as numbers, and not canonically.
+    fn holds_quantities(&self) -> bool {
+        let ty = self.ty.to_token_stream().to_string();
+        ty.split(|c: char| !c.is_alphanumeric())
+            .any(|word| matches!(word, "Quantity" | "ResourceRequirements"))
+    }
+
     fn write(&self) -> TokenStream {
         let (ident, name) = (&self.ident, &self.name);
-        let write = quote! { map.serialize_entry(#name, &self.#ident)?; };
+        let is_quantity = last_segment(&self.ty).is_some_and(|segment| segment == "Quantity");
+        let write = if is_quantity {
+            quote! { map.serialize_entry(#name, ::apimachinery::json::quantity_text(&self.#ident))?; }
+        } else {
+            quote! { map.serialize_entry(#name, &self.#ident)?; }
+        };
         if self.attributes.inline {
             quote! { ::apimachinery::json::Fields::serialize_fields(&self.#ident, map)?; }
         } else if self.is_option {

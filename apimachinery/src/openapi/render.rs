@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::{OpenApi, Property, Schema, Shape};
 
-/// Name of the component that CRDs write as a plain object: the API server knows its fields itself.
+/// Name of the component that a CRD's own metadata has.
 const OBJECT_META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta";
 
 /// References below references, at most; a recursive type stops here as an object of any shape.
@@ -98,51 +98,92 @@ impl Components {
 }
 
 impl Schema {
-    /// The schema as a CRD has it: references written out, `metadata` a plain object, no defaults inside it.
+    /// The schema as a CRD has it: references written out, and the object's own `metadata` without its fields, which the
+    /// API server knows. Metadata elsewhere (of a template) is written out, or the API server would drop what is in it.
     pub fn structural(&self) -> Value {
-        structural(self, 0, false)
+        Value::Object(structural(
+            self,
+            Position {
+                depth: 0,
+                is_object: true,
+            },
+        ))
     }
 }
 
-/// `embedded` tells that the value is an object of its own, with `apiVersion`, `kind` and `metadata`.
-fn structural(schema: &Schema, depth: usize, embedded: bool) -> Value {
+/// Where a schema stands in a structural schema.
+#[derive(Clone, Copy)]
+struct Position {
+    /// References followed so far.
+    depth: usize,
+    /// Whether the value is an object of its own, with `apiVersion`, `kind` and `metadata`.
+    is_object: bool,
+}
+
+impl Position {
+    fn inside(self) -> Self {
+        Self {
+            is_object: false,
+            ..self
+        }
+    }
+}
+
+fn structural(schema: &Schema, position: Position) -> Map<String, Value> {
     let mut out = Map::new();
     match &schema.shape {
-        Shape::Reference(reference) if reference.name == OBJECT_META => {
-            out.insert("type".to_owned(), json!("object"));
-        }
-        Shape::Reference(_) if depth >= MAX_INLINE_DEPTH => {
+        Shape::Reference(_) if position.depth >= MAX_INLINE_DEPTH => {
             out.insert("x-kubernetes-preserve-unknown-fields".to_owned(), json!(true));
         }
         Shape::Reference(reference) => {
-            let target = structural(&(reference.schema)(), depth + 1, false);
-            if let Value::Object(target) = target {
-                out = target;
-            }
+            let is_object = position.is_object || schema.embedded;
+            out = structural(
+                &(reference.schema)(),
+                Position {
+                    depth: position.depth + 1,
+                    is_object,
+                },
+            );
         }
         Shape::Array(items) => {
             out.insert("type".to_owned(), json!("array"));
-            out.insert("items".to_owned(), structural(items, depth, false));
+            out.insert("items".to_owned(), Value::Object(structural(items, position.inside())));
         }
         Shape::Map(values) => {
             out.insert("type".to_owned(), json!("object"));
-            out.insert("additionalProperties".to_owned(), structural(values, depth, false));
+            out.insert(
+                "additionalProperties".to_owned(),
+                Value::Object(structural(values, position.inside())),
+            );
         }
         Shape::Object(properties) => {
             out.insert("type".to_owned(), json!("object"));
+            let is_object = position.is_object || schema.embedded;
             let mut rendered = Map::new();
-            if !schema.kinds.is_empty() || embedded {
+            if !schema.kinds.is_empty() || schema.embedded {
                 rendered.extend(type_meta());
             }
             for property in properties {
-                rendered.insert(property.name.to_owned(), structural(&property.schema, depth, false));
+                let value = match &property.schema.shape {
+                    Shape::Reference(reference) if is_object && reference.name == OBJECT_META => {
+                        own_metadata(&property.schema)
+                    }
+                    _ => structural(&property.schema, position.inside()),
+                };
+                rendered.insert(property.name.to_owned(), Value::Object(value));
             }
             insert_properties(&mut out, rendered, required(properties));
         }
         shape => scalar(shape, &mut out, true),
     }
     decorate(schema, &mut out, true);
-    Value::Object(out)
+    out
+}
+
+fn own_metadata(schema: &Schema) -> Map<String, Value> {
+    let mut out = Map::from_iter([("type".to_owned(), json!("object"))]);
+    decorate(schema, &mut out, true);
+    out
 }
 
 fn reference_path(name: &str) -> String {

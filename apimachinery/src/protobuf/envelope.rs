@@ -107,3 +107,11 @@ pub fn decode_object<T: Typed + Protobuf>(bytes: &[u8]) -> Result<T, DecodeError
     }
     unknown.object()
 }
+
+/// A watch event: its type (`ADDED`, `BOOKMARK`, …) and the bytes of an object with its envelope.
+pub fn encode_watch_event(type_: &str, object: &[u8]) -> Vec<u8> {
+    let mut writer = Writer::default();
+    writer.bytes(1, type_.as_bytes());
+    writer.nested(2, |writer| writer.bytes(1, object));
+    writer.into_bytes()
+}

@@ -12,7 +12,7 @@ mod value; // how each Rust type stands in a field
 mod writer; // values → bytes
 
 pub use self::{
-    envelope::{MAGIC, Unknown, decode_object, encode_object},
+    envelope::{MAGIC, Unknown, decode_object, encode_object, encode_watch_event},
     reader::Reader,
     value::ProtobufValue,
     writer::Writer,
@@ -85,6 +85,9 @@ pub enum DecodeError {
     /// An enum does not know the text.
     #[error("protobuf enum value {0:?} is unknown")]
     UnknownValue(String),
+    /// A text that is no quantity.
+    #[error("protobuf quantity {0:?} is invalid")]
+    Quantity(String, #[source] crate::quantity::ParseQuantityError),
     /// A number out of the range of its field.
     #[error("protobuf value {0} is out of range")]
     OutOfRange(i64),

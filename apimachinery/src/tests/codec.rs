@@ -9,7 +9,10 @@ use super::sample::{Sample, SampleCommon, SamplePurpose, SampleSpec, SampleValue
 use crate::{
     Duration, RawExtension,
     meta::{ByteString, IntOrString, ObjectMeta, OwnerReference, Quantity, Time},
-    protobuf::{DecodeError, MAX_DEPTH, Protobuf, ProtobufValue, Reader, Unknown, WireType, Writer, decode_object},
+    protobuf::{
+        DecodeError, MAX_DEPTH, Protobuf, ProtobufValue, Reader, Unknown, WireType, Writer, decode_object,
+        encode_watch_event,
+    },
 };
 
 fn text() -> impl Strategy<Value = String> {
@@ -120,6 +123,7 @@ fn spec() -> impl Strategy<Value = SampleSpec> {
         observed_generation: known.6,
         common: SampleCommon { type_: scalars.0 },
         selector: None,
+        template: None,
     })
 }
 
@@ -178,6 +182,12 @@ fn bytes_are_gos() {
         \x5a\x06\x0a\x01b\x12\x01c\x5a\x06\x0a\x01k\x12\x01v";
     assert_eq!(metadata.encode(), expected);
     assert_eq!(ObjectMeta::decode(expected).expect("decodable"), metadata);
+}
+
+#[test]
+fn a_watch_event_holds_the_objects_envelope() {
+    let event = encode_watch_event("ADDED", b"k8s\0x");
+    assert_eq!(event, b"\x0a\x05ADDED\x12\x07\x0a\x05k8s\0x");
 }
 
 #[test]

@@ -6,7 +6,7 @@ mod sample;
 
 use serde_json::json;
 
-use self::sample::{Sample, SampleConfiguration, full};
+use self::sample::{Sample, SampleConfiguration, SampleResources, full};
 use crate::{
     ApiObject as _, List,
     meta::LabelSelector,
@@ -71,5 +71,29 @@ fn a_kind_knows_its_names() {
     assert_eq!(
         file,
         json!({"apiVersion": "config.example.dev/v1", "kind": "SampleConfiguration"})
+    );
+}
+
+#[test]
+fn quantities_are_read_leniently_and_written_canonically() {
+    let read = |json: serde_json::Value| serde_json::from_value::<SampleResources>(json);
+    let resources = read(json!({
+        "cpu": 2, "memory": "1024Mi", "capacity": {"a": 0.5, "b": "1000m"},
+        "resources": {"limits": {"cpu": 1.5}, "requests": {"memory": 1024}},
+    }))
+    .expect("valid");
+    assert_eq!(
+        serde_json::to_value(&resources).expect("serializable"),
+        json!({
+            "cpu": "2", "memory": "1Gi", "capacity": {"a": "500m", "b": "1"},
+            "resources": {"limits": {"cpu": "1500m"}, "requests": {"memory": "1024"}},
+        })
+    );
+    let empty = serde_json::to_value(SampleResources::default()).expect("serializable");
+    assert_eq!(empty, json!({"cpu": "0", "capacity": {}, "resources": {}}));
+    let error = read(json!({"cpu": "x"})).expect_err("no quantity").to_string();
+    assert!(
+        error.starts_with("cpu: quantities must match the regular expression"),
+        "{error}"
     );
 }

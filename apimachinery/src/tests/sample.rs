@@ -85,9 +85,20 @@ pub(crate) struct SampleSpec {
     /// Number or text.
     #[api(tag = 18)]
     pub(crate) port: Option<IntOrString>,
+    /// A template, whose metadata is its own affair.
+    #[api(tag = 19)]
+    pub(crate) template: Option<SampleTemplate>,
     /// Large number.
     #[api(tag = 300, name = "observedGen")]
     pub(crate) observed_generation: Option<i64>,
+}
+
+/// What others are made from.
+#[api_type]
+pub(crate) struct SampleTemplate {
+    /// Metadata.
+    #[api(tag = 1, optional)]
+    pub(crate) metadata: ObjectMeta,
 }
 
 /// An element.
@@ -132,6 +143,23 @@ pub(crate) struct SampleConfiguration {
     pub(crate) volume: Option<k8s_openapi::api::core::v1::Volume>,
 }
 
+/// Quantities in all places.
+#[api_type]
+pub(crate) struct SampleResources {
+    /// By value.
+    #[api(tag = 1)]
+    pub(crate) cpu: Quantity,
+    /// By pointer.
+    #[api(tag = 2)]
+    pub(crate) memory: Option<Quantity>,
+    /// In a map.
+    #[api(tag = 3)]
+    pub(crate) capacity: BTreeMap<String, Quantity>,
+    /// In a foreign type.
+    #[api(tag = 4)]
+    pub(crate) resources: k8s_openapi::api::core::v1::ResourceRequirements,
+}
+
 /// A sample with every field set.
 pub(crate) fn full() -> serde_json::Value {
     json!({
@@ -149,7 +177,7 @@ pub(crate) fn full() -> serde_json::Value {
             "providerConfig": {"apiVersion": "x/v1", "n": 1}, "since": "2024-01-02T03:04:05Z", "timeout": "5m0s",
             "purpose": "something-new", "type": "local", "matchLabels": {"a": "b"},
             "matchExpressions": [{"key": "k", "operator": "In", "values": ["v"]}],
-            "port": "http", "values": ["q"], "last": {"name": "l", "minimum": 2}, "observedGen": 9_000_000_000_i64,
+            "port": "http", "template": {"metadata": {"labels": {"a": "b"}}}, "values": ["q"], "last": {"name": "l", "minimum": 2}, "observedGen": 9_000_000_000_i64,
         },
     })
 }

@@ -20,10 +20,10 @@ mod versions;
 pub use self::{
     caches::{CacheError, Caches},
     resource::{ApiGroup, Resource},
-    strategy::{Action, Strategy, UpdateStrategy, age},
+    strategy::{Action, Column, Strategy, UpdateStrategy, age},
 };
 pub(crate) use self::{
     body::{Body, FieldValidation},
     endpoint::{DeleteRequest, Deleted, Description, Endpoint, ServedVersion, Subresource, WriteRequest, Written},
-    resource::{Environment, Install},
+    resource::Environment,
 };

@@ -14,7 +14,7 @@ use crate::{
 };
 
 use super::{
-    Action, Body, Caches, Description, Endpoint, ServedVersion, Strategy, Subresource, UpdateStrategy, WriteRequest,
+    Action, Body, Caches, Column, Description, Endpoint, ServedVersion, Strategy, Subresource, UpdateStrategy, WriteRequest,
     codec::Codec,
     create::check_body,
     pipeline::{Registry, SubresourceHandler},
@@ -108,7 +108,7 @@ impl<S: Strategy> Resource<S> {
             categories: S::Object::CATEGORIES,
             namespaced: S::Object::NAMESPACED,
             versions: self.versions.iter().map(|version| served(&**version)).collect(),
-            columns: self.strategy.columns(),
+            columns: self.strategy.columns().into_iter().map(Column::definition).collect(),
             fields: self.strategy.selectable_fields(&S::Object::default()).into_keys().collect(),
             subresources: subresources.collect(),
         }

@@ -12,6 +12,56 @@ use serde_json::Value;
 
 use crate::context::RequestContext;
 
+/// A column of the table that `kubectl get` prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// Heading.
+    pub name: &'static str,
+    /// `string`, `integer`, `number`, `boolean` or `date`.
+    pub kind: &'static str,
+    /// `name` for the column that names the object; else mostly empty.
+    pub format: &'static str,
+    /// What it shows.
+    pub description: &'static str,
+    /// 0: always shown. Greater: only with `-o wide`.
+    pub priority: i32,
+}
+
+impl Column {
+    /// The column of the object's name.
+    pub const NAME: Self = Self { format: "name", ..Self::string("Name", "Name of the object.") };
+    /// The column of the object's age.
+    pub const AGE: Self = Self { kind: "date", ..Self::string("Age", "Time since the object was created.") };
+
+    /// A column of text.
+    #[must_use]
+    pub const fn string(name: &'static str, description: &'static str) -> Self {
+        Self { name, kind: "string", format: "", description, priority: 0 }
+    }
+
+    /// A column of whole numbers.
+    #[must_use]
+    pub const fn integer(name: &'static str, description: &'static str) -> Self {
+        Self { kind: "integer", ..Self::string(name, description) }
+    }
+
+    /// The same column, shown with `-o wide` only.
+    #[must_use]
+    pub const fn wide(self) -> Self {
+        Self { priority: 1, ..self }
+    }
+
+    pub(crate) fn definition(self) -> TableColumnDefinition {
+        TableColumnDefinition {
+            name: self.name.to_owned(),
+            type_: self.kind.to_owned(),
+            format: self.format.to_owned(),
+            description: self.description.to_owned(),
+            priority: self.priority,
+        }
+    }
+}
+
 /// How a kind is created, changed, checked and shown.
 ///
 /// A create goes: defaults → mutating admission → [`Strategy::prepare_for_create`] → [`Strategy::validate`] →
@@ -53,8 +103,8 @@ pub trait Strategy: Send + Sync + 'static {
     }
 
     /// Columns of the kind's table.
-    fn columns(&self) -> Vec<TableColumnDefinition> {
-        vec![TableColumnDefinition::name(), TableColumnDefinition::age()]
+    fn columns(&self) -> Vec<Column> {
+        vec![Column::NAME, Column::AGE]
     }
 
     /// The object's cells, one per column.

@@ -51,12 +51,21 @@ impl Endpoint {
 impl Client {
     /// A client on the host, as root. See [`socket_path`].
     pub fn unix(path: impl Into<PathBuf>) -> Self {
-        Self { endpoint: Endpoint::Unix(path.into()), deadline: DEFAULT_DEADLINE }
+        Self {
+            endpoint: Endpoint::Unix(path.into()),
+            deadline: DEFAULT_DEADLINE,
+        }
     }
 
     /// A client inside the cloud, on a machine or in a pod.
     pub fn tcp(address: SocketAddr, token: impl Into<String>) -> Self {
-        Self { endpoint: Endpoint::Tcp { address, token: token.into() }, deadline: DEFAULT_DEADLINE }
+        Self {
+            endpoint: Endpoint::Tcp {
+                address,
+                token: token.into(),
+            },
+            deadline: DEFAULT_DEADLINE,
+        }
     }
 
     /// The same with another deadline for each call.
@@ -76,14 +85,18 @@ impl Client {
 
     /// What the machine wrote to its console, the end of it if it is long. Not found if there is no such machine.
     pub async fn console(&self, machine: &str) -> Result<String, Error> {
-        self.call(Method::GET, format!("/v1/machines/{machine}/console"), Bytes::new()).await
+        self.call(Method::GET, format!("/v1/machines/{machine}/console"), Bytes::new())
+            .await
     }
 
     /// Makes the object be as specified: creates it, changes it, or finds it so. Returns when that is done.
     pub async fn put<R: Resource>(&self, name: &str, spec: &R::Spec) -> Result<R, Error> {
         let path = object_path::<R>(name);
         let body = serde_json::to_vec(spec)
-            .map_err(|source| Error::Encode { request: format!("PUT {path}"), source })?
+            .map_err(|source| Error::Encode {
+                request: format!("PUT {path}"),
+                source,
+            })?
             .into();
         self.call(Method::PUT, path, body).await
     }
@@ -105,7 +118,10 @@ impl Client {
 
     /// Makes the object not be: returns when it is gone, and also when it never was.
     pub async fn delete<R: Resource>(&self, name: &str) -> Result<(), Error> {
-        match self.call::<serde_json::Value>(Method::DELETE, object_path::<R>(name), Bytes::new()).await {
+        match self
+            .call::<serde_json::Value>(Method::DELETE, object_path::<R>(name), Bytes::new())
+            .await
+        {
             Ok(_) => Ok(()),
             Err(error) if error.code() == Some(ErrorCode::NotFound) => Ok(()),
             Err(error) => Err(error),
@@ -121,12 +137,19 @@ impl Client {
                 request: request.clone(),
                 deadline: self.deadline,
             })??;
-        let decode = |source| Error::Decode { request: request.clone(), status: status.as_u16(), source };
+        let decode = |source| Error::Decode {
+            request: request.clone(),
+            status: status.as_u16(),
+            source,
+        };
         if status.is_success() {
             return serde_json::from_slice(&body).map_err(decode);
         }
         let refusal: ApiError = serde_json::from_slice(&body).map_err(decode)?;
-        Err(Error::Refused { request, source: refusal })
+        Err(Error::Refused {
+            request,
+            source: refusal,
+        })
     }
 
     async fn exchange(
@@ -144,15 +167,23 @@ impl Client {
         if let Endpoint::Tcp { token, .. } = &self.endpoint {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
         }
-        let request =
-            request.body(Full::new(body)).map_err(|source| Error::Request { request: name.to_owned(), source })?;
+        let request = request.body(Full::new(body)).map_err(|source| Error::Request {
+            request: name.to_owned(),
+            source,
+        })?;
         let answer = match &self.endpoint {
             Endpoint::Unix(path) => send(UnixStream::connect(path).await, request).await,
             Endpoint::Tcp { address, .. } => send(TcpStream::connect(address).await, request).await,
         };
         answer.map_err(|failure| match failure {
-            Failure::Connect(source) => Error::Connect { endpoint: self.endpoint.name(), source },
-            Failure::Exchange(source) => Error::Exchange { request: name.to_owned(), source },
+            Failure::Connect(source) => Error::Connect {
+                endpoint: self.endpoint.name(),
+                source,
+            },
+            Failure::Exchange(source) => Error::Exchange {
+                request: name.to_owned(),
+                source,
+            },
         })
     }
 }
@@ -167,8 +198,9 @@ where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
 {
     let stream = stream.map_err(Failure::Connect)?;
-    let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(Failure::Exchange)?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(Failure::Exchange)?;
     let exchange = async move {
         let response = sender.send_request(request).await?;
         let status = response.status();

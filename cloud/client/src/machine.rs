@@ -40,22 +40,37 @@ pub struct MachineSpec {
 impl MachineSpec {
     /// A container machine in this network, with an address of the cloud's choice and no limits.
     pub fn new(network: impl Into<String>) -> Self {
-        Self { network: network.into(), kind: MachineKind::Container, address: None, flavor: None, user_data: String::new() }
+        Self {
+            network: network.into(),
+            kind: MachineKind::Container,
+            address: None,
+            flavor: None,
+            user_data: String::new(),
+        }
     }
 
     /// The same with a fixed address.
     pub fn address(self, address: Ipv4Addr) -> Self {
-        Self { address: Some(address), ..self }
+        Self {
+            address: Some(address),
+            ..self
+        }
     }
 
     /// The same with limits.
     pub fn flavor(self, flavor: Flavor) -> Self {
-        Self { flavor: Some(flavor), ..self }
+        Self {
+            flavor: Some(flavor),
+            ..self
+        }
     }
 
     /// The same with a script for the first boot.
     pub fn user_data(self, script: impl Into<String>) -> Self {
-        Self { user_data: script.into(), ..self }
+        Self {
+            user_data: script.into(),
+            ..self
+        }
     }
 }
 

@@ -36,12 +36,20 @@ pub struct NetworkSpec {
 impl NetworkSpec {
     /// A network closed to the outside but for its load balancers.
     pub fn new(cidr: Ipv4Net) -> Self {
-        Self { cidr, routed: false, routes: Vec::new() }
+        Self {
+            cidr,
+            routed: false,
+            routes: Vec::new(),
+        }
     }
 
     /// A network whose machines the proxy on the host reaches by their own addresses.
     pub fn routed(cidr: Ipv4Net) -> Self {
-        Self { cidr, routed: true, routes: Vec::new() }
+        Self {
+            cidr,
+            routed: true,
+            routes: Vec::new(),
+        }
     }
 }
 

@@ -20,7 +20,11 @@ pub async fn connect_through_proxy(
     deadline: Duration,
 ) -> Result<TcpStream, Error> {
     let target = format!("{host}:{port}");
-    let failed = |answer: String| Error::Proxy { proxy: proxy.to_string(), target: target.clone(), answer };
+    let failed = |answer: String| Error::Proxy {
+        proxy: proxy.to_string(),
+        target: target.clone(),
+        answer,
+    };
     tokio::time::timeout(deadline, connect(proxy, &target))
         .await
         .map_err(|_| failed(format!("no answer within {deadline:?}")))?
@@ -43,7 +47,9 @@ impl From<std::io::Error> for Refusal {
 
 async fn connect(proxy: SocketAddr, target: &str) -> Result<TcpStream, Refusal> {
     let mut stream = TcpStream::connect(proxy).await?;
-    stream.write_all(format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n").as_bytes()).await?;
+    stream
+        .write_all(format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n").as_bytes())
+        .await?;
     // Byte by byte: what follows the empty line belongs to the caller.
     let mut answer = Vec::new();
     while !answer.ends_with(b"\r\n\r\n") {

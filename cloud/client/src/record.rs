@@ -41,7 +41,12 @@ fn default_ttl() -> u32 {
 impl DnsRecordSpec {
     /// Records with a short time to live.
     pub fn new(name: impl Into<String>, record_type: RecordType, values: Vec<String>) -> Self {
-        Self { name: name.into(), record_type, values, ttl: default_ttl() }
+        Self {
+            name: name.into(),
+            record_type,
+            values,
+            ttl: default_ttl(),
+        }
     }
 
     /// Name of the object that holds the records, `<name>:<type>`.

@@ -18,9 +18,13 @@ const END: Duration = Duration::from_secs(60);
 
 /// All folders of the group: one in each tree that has it.
 pub(crate) fn folders(group: &str) -> Result<Vec<PathBuf>, Error> {
-    let trees = mounts::all()?.into_iter().filter(|mount| matches!(mount.kind.as_str(), "cgroup" | "cgroup2"));
-    let folders: BTreeSet<PathBuf> =
-        trees.map(|tree| tree.point.join(group)).filter(|folder| folder.is_dir()).collect();
+    let trees = mounts::all()?
+        .into_iter()
+        .filter(|mount| matches!(mount.kind.as_str(), "cgroup" | "cgroup2"));
+    let folders: BTreeSet<PathBuf> = trees
+        .map(|tree| tree.point.join(group))
+        .filter(|folder| folder.is_dir())
+        .collect();
     Ok(folders.into_iter().collect())
 }
 
@@ -43,22 +47,28 @@ pub(crate) fn remove(group: &str) -> Result<bool, Error> {
     if folders(group)?.is_empty() {
         return Ok(false);
     }
-    wait::until(&format!("the end of all processes in the control group {group}"), END, || {
-        let living = processes(group)?;
-        if living.is_empty() {
-            return Ok(true);
-        }
-        for folder in folders(group)? {
-            // Version 2 kills by itself, and frozen groups of version 1 must be thawed before they can die.
-            let _ = std::fs::write(folder.join("cgroup.kill"), "1");
-            walk(&folder, &mut |folder| drop(std::fs::write(folder.join("freezer.state"), "THAWED")));
-        }
-        for process in living {
-            // Gone by itself: fine.
-            let _ = kill(Pid::from_raw(process), Signal::SIGKILL);
-        }
-        Ok(false)
-    })?;
+    wait::until(
+        &format!("the end of all processes in the control group {group}"),
+        END,
+        || {
+            let living = processes(group)?;
+            if living.is_empty() {
+                return Ok(true);
+            }
+            for folder in folders(group)? {
+                // Version 2 kills by itself, and frozen groups of version 1 must be thawed before they can die.
+                let _ = std::fs::write(folder.join("cgroup.kill"), "1");
+                walk(&folder, &mut |folder| {
+                    drop(std::fs::write(folder.join("freezer.state"), "THAWED"))
+                });
+            }
+            for process in living {
+                // Gone by itself: fine.
+                let _ = kill(Pid::from_raw(process), Signal::SIGKILL);
+            }
+            Ok(false)
+        },
+    )?;
     wait::until(&format!("the removal of the control group {group}"), END, || {
         let folders = folders(group)?;
         for folder in &folders {

@@ -41,7 +41,10 @@ pub(crate) fn run_with_input(
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .map_err(|source| Error::Start { program: program.clone(), source })?;
+        .map_err(|source| Error::Start {
+            program: program.clone(),
+            source,
+        })?;
     let pid = Pid::from_raw(child.id().cast_signed());
     let (sender, receiver) = mpsc::channel();
     let input = input.to_owned();
@@ -51,7 +54,10 @@ pub(crate) fn run_with_input(
         let what = format!("{program}, run to {purpose}");
         return Err(Error::Deadline { what, deadline });
     };
-    let outcome = outcome.map_err(|source| Error::Start { program: program.clone(), source })?;
+    let outcome = outcome.map_err(|source| Error::Start {
+        program: program.clone(),
+        source,
+    })?;
     if outcome.status.success() {
         return Ok(outcome.output);
     }
@@ -73,27 +79,47 @@ pub(crate) fn run_detached(
     deadline: Duration,
 ) -> Result<(), Error> {
     let program = command.get_program().to_string_lossy().into_owned();
-    let open = || OpenOptions::new().create(true).append(true).open(log).map_err(Error::file("open", log));
+    let open = || {
+        OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(log)
+            .map_err(Error::file("open", log))
+    };
     let mut child = command
         .stdin(Stdio::null())
         .stdout(open()?)
         .stderr(open()?)
         .spawn()
-        .map_err(|source| Error::Start { program: program.clone(), source })?;
+        .map_err(|source| Error::Start {
+            program: program.clone(),
+            source,
+        })?;
     let pid = Pid::from_raw(child.id().cast_signed());
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || sender.send(child.wait()));
     let Ok(status) = receiver.recv_timeout(deadline) else {
         let _ = kill(pid, Signal::SIGKILL);
-        return Err(Error::Deadline { what: format!("{program}, run to {purpose}"), deadline });
+        return Err(Error::Deadline {
+            what: format!("{program}, run to {purpose}"),
+            deadline,
+        });
     };
-    let status = status.map_err(|source| Error::Start { program: program.clone(), source })?;
+    let status = status.map_err(|source| Error::Start {
+        program: program.clone(),
+        source,
+    })?;
     if status.success() {
         return Ok(());
     }
     let output = std::fs::read_to_string(complaints).unwrap_or_default();
     let (purpose, status) = (purpose.to_owned(), status.to_string());
-    Err(Error::Program { program, purpose, status, output: end_of(output.trim()) })
+    Err(Error::Program {
+        program,
+        purpose,
+        status,
+        output: end_of(output.trim()),
+    })
 }
 
 struct Outcome {
@@ -113,7 +139,11 @@ fn attend(mut child: Child, input: String) -> std::io::Result<Outcome> {
     let output = read_all(stdout);
     let complaint = complaint.join().unwrap_or_default();
     let _ = writer.join();
-    Ok(Outcome { status: child.wait()?, output, complaint })
+    Ok(Outcome {
+        status: child.wait()?,
+        output,
+        complaint,
+    })
 }
 
 fn read_all(stream: Option<impl Read>) -> String {
@@ -127,7 +157,9 @@ fn read_all(stream: Option<impl Read>) -> String {
 
 fn end_of(text: &str) -> String {
     let start = text.len().saturating_sub(LONGEST_COMPLAINT);
-    let start = (start..text.len()).find(|index| text.is_char_boundary(*index)).unwrap_or(start);
+    let start = (start..text.len())
+        .find(|index| text.is_char_boundary(*index))
+        .unwrap_or(start);
     text[start..].to_owned()
 }
 
@@ -138,13 +170,24 @@ mod tests {
     #[test]
     fn output_and_input_pass_through() {
         let long = "line\n".repeat(100_000);
-        assert_eq!(run_with_input(&mut Command::new("cat"), &long, "echo", QUICK).unwrap(), long);
+        assert_eq!(
+            run_with_input(&mut Command::new("cat"), &long, "echo", QUICK).unwrap(),
+            long
+        );
     }
 
     #[test]
     fn a_failure_says_what_for_and_why() {
-        let error = run(Command::new("sh").args(["-c", "echo because >&2; exit 3"]), "try", QUICK).unwrap_err();
-        assert_eq!(error.to_string(), "sh failed (exit status: 3) while the cloud tried to try: because");
+        let error = run(
+            Command::new("sh").args(["-c", "echo because >&2; exit 3"]),
+            "try",
+            QUICK,
+        )
+        .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "sh failed (exit status: 3) while the cloud tried to try: because"
+        );
     }
 
     #[test]

@@ -107,7 +107,9 @@ pub enum Error {
         path: PathBuf,
     },
     /// The host's package sources do not fit its distribution.
-    #[error("found no package source of {distribution} in /etc/apt: the machine image is made from the host's own packages")]
+    #[error(
+        "found no package source of {distribution} in /etc/apt: the machine image is made from the host's own packages"
+    )]
     NoSources {
         /// Code name of the distribution.
         distribution: String,
@@ -140,11 +142,19 @@ impl Error {
             }
             _ => ErrorCode::Internal,
         };
-        ApiError { code, message: ErrorChain(&self).to_string(), remedy: String::new() }
+        ApiError {
+            code,
+            message: ErrorChain(&self).to_string(),
+            remedy: String::new(),
+        }
     }
 }
 
 /// A refusal with what to do about it.
 pub(crate) fn refuse(code: ErrorCode, message: impl Into<String>, remedy: impl Into<String>) -> Error {
-    Error::Refused(ApiError { code, message: message.into(), remedy: remedy.into() })
+    Error::Refused(ApiError {
+        code,
+        message: message.into(),
+        remedy: remedy.into(),
+    })
 }

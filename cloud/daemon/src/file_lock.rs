@@ -2,7 +2,8 @@
 
 use std::{
     fs::{File, OpenOptions},
-    io::{Read, Seek, Write},
+    io::{Seek, Write},
+    os::unix::fs::MetadataExt,
     path::Path,
 };
 
@@ -40,12 +41,9 @@ impl FileLock {
         self.0.write_all(text.as_bytes())
     }
 
-    /// The file's content.
-    pub(crate) fn read(&mut self) -> std::io::Result<String> {
-        self.0.rewind()?;
-        let mut text = String::new();
-        self.0.read_to_string(&mut text)?;
-        Ok(text)
+    /// Which file it is: another may lie at its path by now.
+    pub(crate) fn inode(&self) -> Option<u64> {
+        self.0.metadata().ok().map(|metadata| metadata.ino())
     }
 }
 

@@ -176,10 +176,6 @@ impl Layout {
         self.state().join("registry.log")
     }
 
-    pub(crate) fn registry_process(&self) -> PathBuf {
-        self.run().join("registry.pid")
-    }
-
     /// The control group of all machines, relative to a hierarchy's root.
     pub(crate) fn control_group(&self) -> String {
         format!("kubeception-{}", self.landscape)

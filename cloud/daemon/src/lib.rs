@@ -7,21 +7,34 @@
 //! **Invariant:** nothing is made in the host's own network namespace, and every name, path, mount and control group carries the
 //! landscape's name.
 
-mod arguments;
-mod cgroup;
+mod arguments; // start and end of the daemon
+mod cloud; // what it does
+mod store; // what it remembers
+
+mod api; // its doors
+mod dns;
+mod http_server;
+mod metadata;
+mod proxy;
+
+mod plan; // what should exist
+mod registry; // what it makes
+mod runtime;
+
+mod cgroup; // the host's kernel
 mod command;
-mod error;
+mod daemon_lock;
 mod file_lock;
-pub mod image;
-mod layout;
+mod host;
 mod mounts;
 mod netns;
-mod plan;
 mod process;
-mod runtime;
-mod store;
-mod teardown;
 mod wait;
+
+mod error;
+pub mod image;
+mod layout;
+mod teardown;
 
 pub use self::{
     arguments::{Arguments, run},

@@ -10,8 +10,12 @@ use crate::Error;
 pub(crate) fn below(path: &Path) -> Result<Vec<PathBuf>, Error> {
     let file = "/proc/self/mountinfo";
     let text = fs_err::read_to_string(file).map_err(Error::file("read", file))?;
-    let mut points: Vec<PathBuf> =
-        text.lines().filter_map(parse_line).map(|mount| mount.point).filter(|point| point.starts_with(path)).collect();
+    let mut points: Vec<PathBuf> = text
+        .lines()
+        .filter_map(parse_line)
+        .map(|mount| mount.point)
+        .filter(|point| point.starts_with(path))
+        .collect();
     points.reverse();
     Ok(points)
 }
@@ -31,14 +35,29 @@ pub(crate) fn overlay(lower: &Path, upper: &Path, work: &Path, target: &Path) ->
     for folder in [upper, work, target] {
         fs_err::create_dir_all(folder).map_err(Error::file("create", folder))?;
     }
-    let options = format!("lowerdir={},upperdir={},workdir={}", escape(lower), escape(upper), escape(work));
-    mount(Some("overlay"), target, Some("overlay"), MsFlags::empty(), Some(options.as_str()))
-        .map_err(|error| Error::file("mount the overlay", target)(error.into()))
+    let options = format!(
+        "lowerdir={},upperdir={},workdir={}",
+        escape(lower),
+        escape(upper),
+        escape(work)
+    );
+    mount(
+        Some("overlay"),
+        target,
+        Some("overlay"),
+        MsFlags::empty(),
+        Some(options.as_str()),
+    )
+    .map_err(|error| Error::file("mount the overlay", target)(error.into()))
 }
 
 /// Commas separate options, and colons layers.
 fn escape(path: &Path) -> String {
-    path.display().to_string().replace('\\', "\\\\").replace(',', "\\,").replace(':', "\\:")
+    path.display()
+        .to_string()
+        .replace('\\', "\\\\")
+        .replace(',', "\\,")
+        .replace(':', "\\:")
 }
 
 /// One line of mountinfo.
@@ -59,8 +78,15 @@ fn parse_line(line: &str) -> Option<Mount> {
     let (before, after) = line.split_once(" - ")?;
     let point = before.split(' ').nth(4)?;
     // The kernel writes these four as octal numbers.
-    let point = point.replace("\\040", " ").replace("\\011", "\t").replace("\\012", "\n").replace("\\134", "\\");
-    Some(Mount { point: point.into(), kind: after.split(' ').next()?.to_owned() })
+    let point = point
+        .replace("\\040", " ")
+        .replace("\\011", "\t")
+        .replace("\\012", "\n")
+        .replace("\\134", "\\");
+    Some(Mount {
+        point: point.into(),
+        kind: after.split(' ').next()?.to_owned(),
+    })
 }
 
 #[cfg(test)]
@@ -70,7 +96,13 @@ mod tests {
     #[test]
     fn mountinfo_is_parsed() {
         let line = r"36 35 98:0 /mnt1 /a\040b rw,noatime master:1 - ext3 /dev/root rw,errors=continue";
-        assert_eq!(parse_line(line), Some(Mount { point: "/a b".into(), kind: "ext3".into() }));
+        assert_eq!(
+            parse_line(line),
+            Some(Mount {
+                point: "/a b".into(),
+                kind: "ext3".into()
+            })
+        );
         assert_eq!(parse_line("nonsense"), None);
     }
 

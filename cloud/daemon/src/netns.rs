@@ -40,7 +40,11 @@ pub(crate) fn create(path: &Path) -> Result<(), Error> {
 /// Whether the path holds a namespace, and which: a number that no other living namespace has.
 pub(crate) fn identity(path: &Path) -> Option<u64> {
     let is_namespace = statfs(path).is_ok_and(|statistics| statistics.filesystem_type() == NSFS_MAGIC);
-    if is_namespace { fs_err::metadata(path).ok().map(|metadata| metadata.ino()) } else { None }
+    if is_namespace {
+        fs_err::metadata(path).ok().map(|metadata| metadata.ino())
+    } else {
+        None
+    }
 }
 
 /// Lets go of the namespace. The kernel removes it, with all its interfaces, when no process or socket is in it any more.
@@ -111,12 +115,6 @@ pub(crate) fn set_parameters(path: &Path, parameters: &'static [(&'static str, &
     .map_err(Error::system(format!("set kernel parameters in {}", path.display())))
 }
 
-/// Whether the interface exists inside the namespace.
-pub(crate) fn has_interface(path: &Path, name: &'static str) -> Result<bool, Error> {
-    enter(path, move || Ok(nix::net::if_::if_nametoindex(name).is_ok()))
-        .map_err(Error::system(format!("look for the interface {name} in {}", path.display())))
-}
-
 /// A note beside a namespace that its links are complete, and to which other namespace they lead.
 pub(crate) struct Note(PathBuf);
 
@@ -127,7 +125,9 @@ impl Note {
 
     /// Whether this namespace was completed and leads to that one.
     pub(crate) fn says(&self, this: Option<u64>, that: Option<u64>) -> bool {
-        let (Some(this), Some(that)) = (this, that) else { return false };
+        let (Some(this), Some(that)) = (this, that) else {
+            return false;
+        };
         fs_err::read_to_string(&self.0).is_ok_and(|text| text == format!("{this} {that}"))
     }
 
@@ -155,7 +155,11 @@ pub(crate) fn remove_interface(path: &Path, name: &str) -> Result<(), Error> {
     if !exists {
         return Ok(());
     }
-    match ip(path, &format!("link del {name}\n"), &format!("remove the interface {name}")) {
+    match ip(
+        path,
+        &format!("link del {name}\n"),
+        &format!("remove the interface {name}"),
+    ) {
         // The other end's namespace may have taken it along in the meantime.
         Err(Error::Program { output, .. }) if output.contains("Cannot find device") => Ok(()),
         other => other,

@@ -40,7 +40,9 @@ impl Process {
         }
         match kill(Pid::from_raw(self.pid), signal) {
             Ok(()) | Err(Errno::ESRCH) => Ok(()),
-            Err(error) => Err(Error::system(format!("send {signal} to process {}", self.pid))(error.into())),
+            Err(error) => Err(Error::system(format!("send {signal} to process {}", self.pid))(
+                error.into(),
+            )),
         }
     }
 
@@ -70,7 +72,9 @@ fn parse_stat(text: &str) -> Option<u64> {
 
 /// All processes that have this path as an argument.
 pub(crate) fn with_argument(path: &Path) -> Vec<Process> {
-    let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
+    let Ok(entries) = std::fs::read_dir("/proc") else {
+        return Vec::new();
+    };
     let wanted = path.as_os_str().as_encoded_bytes();
     entries
         .flatten()
@@ -102,16 +106,28 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
         std::fs::write(&path, "").unwrap();
-        let mut child = Command::new("tail").arg("-f").arg(&path).stdout(Stdio::null()).spawn().unwrap();
+        let mut child = Command::new("tail")
+            .arg("-f")
+            .arg(&path)
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
         // A new program's arguments are not visible from its first moment on.
-        let found = wait::until("its arguments", Duration::from_secs(10), || Ok(!with_argument(&path).is_empty()))
-            .map(|()| with_argument(&path));
-        let ended = found.as_ref().map(|found| found.iter().map(|process| process.end("tail", Duration::from_secs(10))));
+        let found = wait::until("its arguments", Duration::from_secs(10), || {
+            Ok(!with_argument(&path).is_empty())
+        })
+        .map(|()| with_argument(&path));
+        let ended = found
+            .as_ref()
+            .map(|found| found.iter().map(|process| process.end("tail", Duration::from_secs(10))));
         let failures = ended.map_or(1, |ended| ended.filter(Result::is_err).count());
         child.kill().unwrap();
         child.wait().unwrap();
         assert_eq!(failures, 0);
-        assert_eq!(found.unwrap().iter().map(|process| process.pid).collect::<Vec<_>>(), [child.id() as i32]);
+        assert_eq!(
+            found.unwrap().iter().map(|process| process.pid).collect::<Vec<_>>(),
+            [child.id() as i32]
+        );
         assert_eq!(with_argument(&path), []);
     }
 }

@@ -20,14 +20,21 @@ struct State {
 pub(crate) fn first_process(layout: &Layout, machine: &str) -> Option<Process> {
     let text = std::fs::read(layout.runc().join(machine).join("state.json")).ok()?;
     let state: State = serde_json::from_slice(&text).ok()?;
-    let process = Process { pid: state.init_process_pid, start: state.init_process_start };
+    let process = Process {
+        pid: state.init_process_pid,
+        start: state.init_process_start,
+    };
     process.is_alive().then_some(process)
 }
 
 /// Starts the machine from its bundle. Its first process belongs to nobody: it outlives the daemon.
 pub(crate) fn start(layout: &Layout, machine: &str, bundle: &Path, console: &Path, log: &Path) -> Result<(), Error> {
     let mut runc = runc(layout);
-    runc.arg("--log").arg(log).args(["run", "--detach", "--bundle"]).arg(bundle).arg(machine);
+    runc.arg("--log")
+        .arg(log)
+        .args(["run", "--detach", "--bundle"])
+        .arg(bundle)
+        .arg(machine);
     command::run_detached(&mut runc, console, log, &format!("start the machine {machine}"), START)
 }
 

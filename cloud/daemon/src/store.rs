@@ -103,7 +103,11 @@ impl Store {
             load_balancers: load::<LoadBalancerRecord>(&folder)?,
             names: load::<NameRecord>(&folder)?,
         };
-        Ok(Self { folder, tables: RwLock::new(tables), writer: Mutex::new(()) })
+        Ok(Self {
+            folder,
+            tables: RwLock::new(tables),
+            writer: Mutex::new(()),
+        })
     }
 
     /// All records as they are now. Do not hold it while doing anything that takes time.
@@ -134,7 +138,9 @@ impl Store {
         let folder = self.folder.join(R::FOLDER);
         let path = folder.join(format!("{name}.json"));
         match fs_err::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(Error::file("remove", path)(error)),
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Error::file("remove", path)(error));
+            }
             _ => {}
         }
         sync_folder(&folder)?;
@@ -156,8 +162,10 @@ fn load<R: Record>(folder: &Path) -> Result<BTreeMap<String, R>, Error> {
             continue;
         };
         let text = fs_err::read(&path).map_err(Error::file("read", &path))?;
-        let record =
-            serde_json::from_slice(&text).map_err(|source| Error::Damaged { path: path.clone(), source })?;
+        let record = serde_json::from_slice(&text).map_err(|source| Error::Damaged {
+            path: path.clone(),
+            source,
+        })?;
         table.insert(name.to_owned(), record);
     }
     Ok(table)
@@ -165,24 +173,31 @@ fn load<R: Record>(folder: &Path) -> Result<BTreeMap<String, R>, Error> {
 
 fn write_atomically(folder: &Path, name: &str, record: &impl Serialize) -> Result<(), Error> {
     let path = folder.join(format!("{name}.json"));
-    let text = serde_json::to_vec_pretty(record).map_err(|source| Error::Damaged { path: path.clone(), source })?;
+    let text = serde_json::to_vec_pretty(record).map_err(|source| Error::Damaged {
+        path: path.clone(),
+        source,
+    })?;
     write_durably(&path, &text)
 }
 
 /// Replaces a file in one step; when this returns, the content is on the disk.
 pub(crate) fn write_durably(path: &Path, content: &[u8]) -> Result<(), Error> {
-    let folder = path.parent().unwrap_or(Path::new("/"));
+    let folder = path.parent().unwrap_or_else(|| Path::new("/"));
     let mut draft = path.as_os_str().to_owned();
     draft.push(".draft");
     let draft = PathBuf::from(draft);
     let mut file = File::create(&draft).map_err(Error::file("create", &draft))?;
-    file.write_all(content).and_then(|()| file.sync_all()).map_err(Error::file("write", &draft))?;
+    file.write_all(content)
+        .and_then(|()| file.sync_all())
+        .map_err(Error::file("write", &draft))?;
     fs_err::rename(&draft, path).map_err(Error::file("rename", &draft))?;
     sync_folder(folder)
 }
 
 fn sync_folder(folder: &Path) -> Result<(), Error> {
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::file("sync", folder))
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(Error::file("sync", folder))
 }
 
 #[cfg(test)]
@@ -193,7 +208,9 @@ mod tests {
     use crate::error::refuse;
 
     fn record(value: &str) -> NameRecord {
-        NameRecord { spec: DnsRecordSpec::new("a.b", RecordType::A, vec![value.into()]) }
+        NameRecord {
+            spec: DnsRecordSpec::new("a.b", RecordType::A, vec![value.into()]),
+        }
     }
 
     #[test]
@@ -201,13 +218,20 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path().to_owned()).unwrap();
         store.put("a.b:A", |_| Ok(record("10.0.0.1"))).unwrap();
-        store.put("a.b:A", |tables| Ok(record(&format!("10.0.0.{}", tables.names.len() + 1)))).unwrap();
+        store
+            .put("a.b:A", |tables| {
+                Ok(record(&format!("10.0.0.{}", tables.names.len() + 1)))
+            })
+            .unwrap();
         store.put("gone:A", |_| Ok(record("10.0.0.1"))).unwrap();
         store.remove::<NameRecord>("gone:A").unwrap();
         store.remove::<NameRecord>("never:A").unwrap();
 
         let again = Store::open(folder.path().to_owned()).unwrap();
-        assert_eq!(again.read().names, BTreeMap::from([("a.b:A".to_owned(), record("10.0.0.2"))]));
+        assert_eq!(
+            again.read().names,
+            BTreeMap::from([("a.b:A".to_owned(), record("10.0.0.2"))])
+        );
     }
 
     #[test]

@@ -19,7 +19,10 @@ pub(crate) fn until(
     let start = Instant::now();
     while !is_so()? {
         if start.elapsed() > deadline {
-            return Err(Error::Deadline { what: what.to_owned(), deadline });
+            return Err(Error::Deadline {
+                what: what.to_owned(),
+                deadline,
+            });
         }
         thread::sleep(INTERVAL);
     }

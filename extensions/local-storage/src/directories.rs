@@ -112,7 +112,9 @@ impl Directories {
 }
 
 async fn set_mode(path: &Path, mode: u32) -> Result<(), DirectoryError> {
-    fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).await.map_err(failed("open"))
+    fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
+        .await
+        .map_err(failed("open"))
 }
 
 #[cfg(test)]
@@ -125,8 +127,25 @@ mod tests {
 
     #[test]
     fn names_are_never_paths() {
-        for bad in ["", ".", "..", "../etc", "/etc", "a/b", "a/../../etc", "a\0b", "A", "-rf", "a b", "ä", "pvc.1"] {
-            assert!(matches!(VolumeName::new(bad), Err(DirectoryError::BadName(_))), "{bad:?}");
+        for bad in [
+            "",
+            ".",
+            "..",
+            "../etc",
+            "/etc",
+            "a/b",
+            "a/../../etc",
+            "a\0b",
+            "A",
+            "-rf",
+            "a b",
+            "ä",
+            "pvc.1",
+        ] {
+            assert!(
+                matches!(VolumeName::new(bad), Err(DirectoryError::BadName(_))),
+                "{bad:?}"
+            );
         }
         assert!(VolumeName::new(&"a".repeat(254)).is_err());
         assert_eq!(name("pvc-0d6a4c1e-5a0b").as_str(), "pvc-0d6a4c1e-5a0b");
@@ -158,8 +177,14 @@ mod tests {
         directories.prepare().await.unwrap();
         // A link in place of the volume is neither used nor removed.
         std::os::unix::fs::symlink(&outside, root.path().join("volumes/pvc-1")).unwrap();
-        assert!(matches!(directories.create(&name("pvc-1")).await, Err(DirectoryError::NotADirectory(_))));
-        assert!(matches!(directories.remove(&name("pvc-1")).await, Err(DirectoryError::NotADirectory(_))));
+        assert!(matches!(
+            directories.create(&name("pvc-1")).await,
+            Err(DirectoryError::NotADirectory(_))
+        ));
+        assert!(matches!(
+            directories.remove(&name("pvc-1")).await,
+            Err(DirectoryError::NotADirectory(_))
+        ));
         // A link that a pod made inside its volume goes with the volume; what it points to stays.
         directories.create(&name("pvc-2")).await.unwrap();
         std::os::unix::fs::symlink(&outside, root.path().join("volumes/pvc-2/link")).unwrap();

@@ -20,8 +20,10 @@ use crate::directories::VolumeName;
 pub const PROVISIONER: &str = "local-storage.kubeception.dev";
 
 /// Set on claims by kube-controller-manager once they shall be provisioned; the old name of it beside.
-const STORAGE_PROVISIONER: [&str; 2] =
-    ["volume.kubernetes.io/storage-provisioner", "volume.beta.kubernetes.io/storage-provisioner"];
+const STORAGE_PROVISIONER: [&str; 2] = [
+    "volume.kubernetes.io/storage-provisioner",
+    "volume.beta.kubernetes.io/storage-provisioner",
+];
 /// Set on claims by the scheduler.
 const SELECTED_NODE: &str = "volume.kubernetes.io/selected-node";
 /// Set on volumes; kube-controller-manager then leaves their removal to us.
@@ -48,10 +50,15 @@ pub enum Impossible {
 /// Whether the claim waits for a volume from us, on this node.
 pub(crate) fn is_ours(claim: &PersistentVolumeClaim, node: &str) -> bool {
     let annotation = |key: &str| claim.metadata.annotations.as_ref()?.get(key).map(String::as_str);
-    let unbound = claim.spec.as_ref().is_some_and(|spec| spec.volume_name.as_deref().unwrap_or_default().is_empty());
+    let unbound = claim
+        .spec
+        .as_ref()
+        .is_some_and(|spec| spec.volume_name.as_deref().unwrap_or_default().is_empty());
     claim.metadata.deletion_timestamp.is_none()
         && unbound
-        && STORAGE_PROVISIONER.iter().any(|key| annotation(key) == Some(PROVISIONER))
+        && STORAGE_PROVISIONER
+            .iter()
+            .any(|key| annotation(key) == Some(PROVISIONER))
         && annotation(SELECTED_NODE) == Some(node)
 }
 
@@ -85,7 +92,10 @@ pub(crate) fn volume_of(
     if spec.selector.is_some() {
         return Err(Impossible::Selector);
     }
-    let requests = spec.resources.and_then(|VolumeResourceRequirements { requests, .. }| requests).unwrap_or_default();
+    let requests = spec
+        .resources
+        .and_then(|VolumeResourceRequirements { requests, .. }| requests)
+        .unwrap_or_default();
     let storage = requests.get("storage").cloned().ok_or(Impossible::NoRequest)?;
     let name = volume_name(claim);
     let path = host_root.join(&name).display().to_string();
@@ -129,8 +139,15 @@ fn only_on(node: &NodeIdentity) -> VolumeNodeAffinity {
         operator: "In".to_owned(),
         values: Some(vec![node.hostname.clone()]),
     };
-    let term = NodeSelectorTerm { match_expressions: Some(vec![requirement]), match_fields: None };
-    VolumeNodeAffinity { required: Some(NodeSelector { node_selector_terms: vec![term] }) }
+    let term = NodeSelectorTerm {
+        match_expressions: Some(vec![requirement]),
+        match_fields: None,
+    };
+    VolumeNodeAffinity {
+        required: Some(NodeSelector {
+            node_selector_terms: vec![term],
+        }),
+    }
 }
 
 /// A volume that may go if its claim does not exist.
@@ -180,7 +197,10 @@ mod tests {
     }
 
     fn node() -> NodeIdentity {
-        NodeIdentity { name: "seed".to_owned(), hostname: "seed.local".to_owned() }
+        NodeIdentity {
+            name: "seed".to_owned(),
+            hostname: "seed.local".to_owned(),
+        }
     }
 
     fn claim(change: impl FnOnce(&mut Value)) -> PersistentVolumeClaim {
@@ -222,7 +242,10 @@ mod tests {
             if let Some(annotations) = value["metadata"]["annotations"].as_object_mut() {
                 annotations.retain(|_, value| !value.is_null());
             }
-            assert!(!is_ours(&serde_json::from_value(value.clone()).unwrap(), "seed"), "{value}");
+            assert!(
+                !is_ours(&serde_json::from_value(value.clone()).unwrap(), "seed"),
+                "{value}"
+            );
         }
     }
 
@@ -259,25 +282,44 @@ mod tests {
 
     #[test]
     fn the_class_decides_what_happens_to_the_data() {
-        let class = StorageClass { reclaim_policy: Some("Retain".to_owned()), ..StorageClass::default() };
+        let class = StorageClass {
+            reclaim_policy: Some("Retain".to_owned()),
+            ..StorageClass::default()
+        };
         let volume = volume_of(&claim(|_| {}), &class, &node(), root()).unwrap();
-        assert_eq!(volume.spec.unwrap().persistent_volume_reclaim_policy.as_deref(), Some("Retain"));
+        assert_eq!(
+            volume.spec.unwrap().persistent_volume_reclaim_policy.as_deref(),
+            Some("Retain")
+        );
     }
 
     #[test]
     fn what_cannot_be_is_said() {
-        let of = |change: fn(&mut Value)| volume_of(&claim(change), &StorageClass::default(), &node(), root()).unwrap_err();
-        assert_eq!(of(|claim| claim["spec"]["volumeMode"] = json!("Block")), Impossible::Block);
-        assert_eq!(of(|claim| claim["spec"]["dataSource"] = json!({ "kind": "X", "name": "x" })), Impossible::DataSource);
+        let of =
+            |change: fn(&mut Value)| volume_of(&claim(change), &StorageClass::default(), &node(), root()).unwrap_err();
+        assert_eq!(
+            of(|claim| claim["spec"]["volumeMode"] = json!("Block")),
+            Impossible::Block
+        );
+        assert_eq!(
+            of(|claim| claim["spec"]["dataSource"] = json!({ "kind": "X", "name": "x" })),
+            Impossible::DataSource
+        );
         assert_eq!(of(|claim| claim["spec"]["selector"] = json!({})), Impossible::Selector);
-        assert_eq!(of(|claim| claim["spec"]["resources"] = json!({})), Impossible::NoRequest);
+        assert_eq!(
+            of(|claim| claim["spec"]["resources"] = json!({})),
+            Impossible::NoRequest
+        );
     }
 
     #[test]
     fn a_released_volume_of_ours_may_go() {
         let removal = removal_of(&volume(|_| {}), &node(), root()).unwrap();
         assert_eq!(removal.directory.as_str(), format!("pvc-{UID}"));
-        assert_eq!((removal.claim_namespace, removal.claim_name, removal.claim_uid), ("garden".into(), "etcd".into(), UID.into()));
+        assert_eq!(
+            (removal.claim_namespace, removal.claim_name, removal.claim_uid),
+            ("garden".into(), "etcd".into(), UID.into())
+        );
     }
 
     #[test]

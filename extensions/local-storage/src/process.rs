@@ -5,6 +5,7 @@ use std::{
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
     sync::Arc,
+    time::Duration,
 };
 
 use controller::{
@@ -21,6 +22,7 @@ use kube::{
 };
 use lib_error_chain::ErrorChain;
 use serde::de::DeserializeOwned;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::reconcile::{Provisioner, ProvisionerOptions, ReconcileError};
@@ -59,6 +61,9 @@ pub enum Error {
     Start(#[from] ReconcileError),
 }
 
+/// How long the API server and the node are waited for.
+const START_DEADLINE: Duration = Duration::from_secs(60);
+
 struct Context {
     provisioner: Provisioner,
     failures: Failures,
@@ -76,17 +81,45 @@ pub async fn run(arguments: Arguments, shutdown: CancellationToken) -> Result<()
         root: arguments.directory,
         host_root: arguments.host_directory,
     };
-    let provisioner = Provisioner::start(client.clone(), options).await?;
+    let Some(started) = shutdown.run_until_cancelled(start(&client, &options)).await else {
+        return Ok(());
+    };
+    let provisioner = started?;
     readiness.set("volumes", true);
-    let context = Arc::new(Context { provisioner, failures: Failures::default() });
-    let claims = work(&client, Arc::clone(&context), &shutdown, |claim: Arc<PersistentVolumeClaim>, context: Arc<Context>| {
-        async move { context.provisioner.provision(&claim).await }
+    let context = Arc::new(Context {
+        provisioner,
+        failures: Failures::default(),
     });
-    let volumes = work(&client, context, &shutdown, |volume: Arc<PersistentVolume>, context: Arc<Context>| {
-        async move { context.provisioner.reclaim(&volume).await }
-    });
+    let claims = work(
+        &client,
+        Arc::clone(&context),
+        &shutdown,
+        |claim: Arc<PersistentVolumeClaim>, context: Arc<Context>| async move {
+            context.provisioner.provision(&claim).await
+        },
+    );
+    let volumes = work(
+        &client,
+        context,
+        &shutdown,
+        |volume: Arc<PersistentVolume>, context: Arc<Context>| async move { context.provisioner.reclaim(&volume).await },
+    );
     tokio::join!(claims, volumes);
     Ok(())
+}
+
+/// The API server may be starting just now, and the node be registering: a restart of the pod would cost more time.
+async fn start(client: &Client, options: &ProvisionerOptions) -> Result<Provisioner, ReconcileError> {
+    let started = Instant::now();
+    loop {
+        match Provisioner::start(client.clone(), options.clone()).await {
+            Err(error) if started.elapsed() < START_DEADLINE => {
+                tracing::info!(error = %ErrorChain(&error), "not started yet");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+            result => return result,
+        }
+    }
 }
 
 /// Reconciles all objects of a kind until `shutdown`.
@@ -118,12 +151,23 @@ where
 }
 
 fn key<K: Resource<DynamicType = ()>>(object: &K) -> String {
-    format!("{} {}/{}", K::kind(&()), object.namespace().unwrap_or_default(), object.name_any())
+    format!(
+        "{} {}/{}",
+        K::kind(&()),
+        object.namespace().unwrap_or_default(),
+        object.name_any()
+    )
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the signature is the controller's")]
-fn error_policy<K: Resource<DynamicType = ()>>(object: Arc<K>, error: &ReconcileError, context: Arc<Context>) -> Action {
+fn error_policy<K: Resource<DynamicType = ()>>(
+    object: Arc<K>,
+    error: &ReconcileError,
+    context: Arc<Context>,
+) -> Action {
     let key = key(object.as_ref());
     tracing::warn!(object = %key, error = %ErrorChain(error), "reconcile failed, will retry");
-    context.failures.failed_with(&key, &wish_of(object.as_ref()), error.retry())
+    context
+        .failures
+        .failed_with(&key, &wish_of(object.as_ref()), error.retry())
 }

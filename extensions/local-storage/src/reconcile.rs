@@ -77,7 +77,10 @@ impl ReconcileError {
 }
 
 fn failed(step: &'static str) -> impl Fn(kube::Error) -> ReconcileError {
-    move |source| ReconcileError::Cluster { step, source: Box::new(source) }
+    move |source| ReconcileError::Cluster {
+        step,
+        source: Box::new(source),
+    }
 }
 
 /// Where volumes lie.
@@ -103,15 +106,33 @@ pub struct Provisioner {
 impl Provisioner {
     /// Reads the node and prepares the volumes' directory.
     pub async fn start(client: Client, options: ProvisionerOptions) -> Result<Self, ReconcileError> {
-        let node: Node = Api::all(client.clone()).get(&options.node).await.map_err(failed("read the node"))?;
+        let node: Node = Api::all(client.clone())
+            .get(&options.node)
+            .await
+            .map_err(failed("read the node"))?;
         let hostname = node.labels().get("kubernetes.io/hostname").cloned();
-        let node = NodeIdentity { hostname: hostname.unwrap_or_else(|| options.node.clone()), name: options.node };
+        let node = NodeIdentity {
+            hostname: hostname.unwrap_or_else(|| options.node.clone()),
+            name: options.node,
+        };
         let directories = Directories::new(options.root);
         let prepared = directories.prepare().await;
-        prepared.map_err(|source| ReconcileError::Directory { volume: "all".to_owned(), source })?;
-        let reporter = Reporter { controller: PROVISIONER.to_owned(), instance: Some(node.name.clone()) };
+        prepared.map_err(|source| ReconcileError::Directory {
+            volume: "all".to_owned(),
+            source,
+        })?;
+        let reporter = Reporter {
+            controller: PROVISIONER.to_owned(),
+            instance: Some(node.name.clone()),
+        };
         let recorder = Recorder::new(client.clone(), reporter);
-        Ok(Self { client, directories, host_root: options.host_root, node, recorder })
+        Ok(Self {
+            client,
+            directories,
+            host_root: options.host_root,
+            node,
+            recorder,
+        })
     }
 
     /// Gives the claim its volume if it waits for one from us.
@@ -121,7 +142,11 @@ impl Provisioner {
         }
         let result = self.provision_new(claim).await;
         let (kind, reason, note) = match &result {
-            Ok(name) => (EventType::Normal, "ProvisioningSucceeded", format!("Successfully provisioned volume {name}")),
+            Ok(name) => (
+                EventType::Normal,
+                "ProvisioningSucceeded",
+                format!("Successfully provisioned volume {name}"),
+            ),
             Err(error) => (EventType::Warning, "ProvisioningFailed", ErrorChain(error).to_string()),
         };
         self.tell(&claim_reference(claim), kind, reason, note).await;
@@ -132,7 +157,10 @@ impl Provisioner {
         let class = self.class_of(claim).await?;
         let volume = volume_of(claim, &class, &self.node, &self.host_root).map_err(ReconcileError::Impossible)?;
         let name = volume_name(claim);
-        let wrong = |source| ReconcileError::Directory { volume: name.clone(), source };
+        let wrong = |source| ReconcileError::Directory {
+            volume: name.clone(),
+            source,
+        };
         let directory = VolumeName::new(&name).map_err(wrong)?;
         self.directories.create(&directory).await.map_err(wrong)?;
         let api: Api<PersistentVolume> = Api::all(self.client.clone());
@@ -146,16 +174,28 @@ impl Provisioner {
     }
 
     async fn class_of(&self, claim: &PersistentVolumeClaim) -> Result<StorageClass, ReconcileError> {
-        let name = claim.spec.as_ref().and_then(|spec| spec.storage_class_name.as_deref()).unwrap_or_default();
-        Api::all(self.client.clone()).get(name).await.map_err(failed("read the storage class"))
+        let name = claim
+            .spec
+            .as_ref()
+            .and_then(|spec| spec.storage_class_name.as_deref())
+            .unwrap_or_default();
+        Api::all(self.client.clone())
+            .get(name)
+            .await
+            .map_err(failed("read the storage class"))
     }
 
     /// Removes the volume and its data if it was released for that and its claim does not exist.
     pub async fn reclaim(&self, volume: &PersistentVolume) -> Result<(), ReconcileError> {
-        let Some(removal) = removal_of(volume, &self.node, &self.host_root) else { return Ok(()) };
+        let Some(removal) = removal_of(volume, &self.node, &self.host_root) else {
+            return Ok(());
+        };
         let name = volume.name_any();
         let claims: Api<PersistentVolumeClaim> = Api::namespaced(self.client.clone(), &removal.claim_namespace);
-        let claim = claims.get_opt(&removal.claim_name).await.map_err(failed("look for the claim"))?;
+        let claim = claims
+            .get_opt(&removal.claim_name)
+            .await
+            .map_err(failed("look for the claim"))?;
         if claim.is_some_and(|claim| claim.metadata.uid.as_deref() == Some(&removal.claim_uid)) {
             let claim = format!("{}/{}", removal.claim_namespace, removal.claim_name);
             return Err(ReconcileError::ClaimExists { volume: name, claim });
@@ -163,13 +203,20 @@ impl Provisioner {
         let api: Api<PersistentVolume> = Api::all(self.client.clone());
         // The event may be old: what is removed must be released now.
         let current = api.get_opt(&name).await.map_err(failed("read the volume"))?;
-        let Some(current) = current.filter(|current| current.metadata.uid == volume.metadata.uid) else { return Ok(()) };
+        let Some(current) = current.filter(|current| current.metadata.uid == volume.metadata.uid) else {
+            return Ok(());
+        };
         if removal_of(&current, &self.node, &self.host_root).as_ref() != Some(&removal) {
             return Ok(());
         }
         let removed = self.directories.remove(&removal.directory).await;
-        removed.map_err(|source| ReconcileError::Directory { volume: name.clone(), source })?;
-        delete_uid(&api, &name, &current.uid().unwrap_or_default()).await.map_err(ReconcileError::Delete)?;
+        removed.map_err(|source| ReconcileError::Directory {
+            volume: name.clone(),
+            source,
+        })?;
+        delete_uid(&api, &name, &current.uid().unwrap_or_default())
+            .await
+            .map_err(ReconcileError::Delete)?;
         tracing::info!(volume = %name, "removed");
         Ok(())
     }
@@ -177,7 +224,13 @@ impl Provisioner {
     /// Events are for people; that one could not be written stops nothing.
     async fn tell(&self, about: &ObjectReference, type_: EventType, reason: &str, note: String) {
         let note = Some(note.chars().take(1000).collect());
-        let event = Event { type_, reason: reason.to_owned(), note, action: "Provision".to_owned(), secondary: None };
+        let event = Event {
+            type_,
+            reason: reason.to_owned(),
+            note,
+            action: "Provision".to_owned(),
+            secondary: None,
+        };
         if let Err(error) = self.recorder.publish(&event, about).await {
             tracing::debug!(error = %ErrorChain(&error), "failed to write an event");
         }

@@ -85,7 +85,10 @@ pub struct Credentials {
 
 impl std::fmt::Debug for Credentials {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Credentials").field("endpoint", &self.endpoint).finish_non_exhaustive()
+        formatter
+            .debug_struct("Credentials")
+            .field("endpoint", &self.endpoint)
+            .finish_non_exhaustive()
     }
 }
 
@@ -94,7 +97,10 @@ impl Credentials {
     pub fn from_secret(secret: &Secret) -> Option<Self> {
         let data: &BTreeMap<_, _> = secret.data.as_ref()?;
         let text = |key: &str| String::from_utf8(data.get(key)?.0.clone()).ok();
-        Some(Self { endpoint: text(ENDPOINT_KEY)?.trim().to_owned(), token: text(TOKEN_KEY)?.trim().to_owned() })
+        Some(Self {
+            endpoint: text(ENDPOINT_KEY)?.trim().to_owned(),
+            token: text(TOKEN_KEY)?.trim().to_owned(),
+        })
     }
 
     /// The flags', if they say where the cloud is.
@@ -104,10 +110,16 @@ impl Credentials {
             (Some(token), _) => token.clone(),
             (None, Some(path)) => tokio::fs::read_to_string(path)
                 .await
-                .map_err(|source| CloudError::TokenFile { path: path.clone(), source })?,
+                .map_err(|source| CloudError::TokenFile {
+                    path: path.clone(),
+                    source,
+                })?,
             (None, None) => return Err(CloudError::NoCredentials),
         };
-        Ok(Self { endpoint, token: token.trim().to_owned() })
+        Ok(Self {
+            endpoint,
+            token: token.trim().to_owned(),
+        })
     }
 }
 
@@ -127,7 +139,10 @@ impl RemoteCloud {
     async fn client(&self) -> Result<Client, CloudError> {
         let (host, port) = split_endpoint(&self.credentials.endpoint)?;
         let addresses = self.resolver.resolve(&host).await.map_err(CloudError::Resolve)?;
-        let address = addresses.first().copied().ok_or_else(|| CloudError::Endpoint(self.credentials.endpoint.clone()))?;
+        let address = addresses
+            .first()
+            .copied()
+            .ok_or_else(|| CloudError::Endpoint(self.credentials.endpoint.clone()))?;
         Ok(Client::tcp(SocketAddr::new(address, port), &self.credentials.token).with_deadline(DEADLINE))
     }
 }
@@ -135,10 +150,17 @@ impl RemoteCloud {
 /// Host and port of `http://host:port`.
 fn split_endpoint(endpoint: &str) -> Result<(String, u16), CloudError> {
     let wrong = || CloudError::Endpoint(endpoint.to_owned());
-    let authority = endpoint.strip_prefix("http://").ok_or_else(wrong)?.trim_end_matches('/');
+    let authority = endpoint
+        .strip_prefix("http://")
+        .ok_or_else(wrong)?
+        .trim_end_matches('/');
     let (host, port) = authority.rsplit_once(':').ok_or_else(wrong)?;
     let port = port.parse().map_err(|_| wrong())?;
-    if host.is_empty() || host.contains('/') { Err(wrong()) } else { Ok((host.to_owned(), port)) }
+    if host.is_empty() || host.contains('/') {
+        Err(wrong())
+    } else {
+        Ok((host.to_owned(), port))
+    }
 }
 
 fn call(error: cloud_client::Error) -> CloudError {
@@ -148,7 +170,12 @@ fn call(error: cloud_client::Error) -> CloudError {
 #[async_trait]
 impl Cloud for RemoteCloud {
     async fn put_record(&self, spec: &DnsRecordSpec) -> Result<(), CloudError> {
-        self.client().await?.put::<DnsRecord>(&spec.key(), spec).await.map(drop).map_err(call)
+        self.client()
+            .await?
+            .put::<DnsRecord>(&spec.key(), spec)
+            .await
+            .map(drop)
+            .map_err(call)
     }
 
     async fn delete_record(&self, key: &str) -> Result<(), CloudError> {
@@ -173,14 +200,25 @@ mod tests {
         let split = |endpoint| split_endpoint(endpoint).ok();
         assert_eq!(split("http://cloud.local:8080"), Some(("cloud.local".to_owned(), 8080)));
         assert_eq!(split("http://172.30.0.1:8080/"), Some(("172.30.0.1".to_owned(), 8080)));
-        for wrong in ["", "cloud:8080", "https://cloud:8080", "http://cloud", "http://:1", "http://a/b:1", "http://a:99999"] {
+        for wrong in [
+            "",
+            "cloud:8080",
+            "https://cloud:8080",
+            "http://cloud",
+            "http://:1",
+            "http://a/b:1",
+            "http://a:99999",
+        ] {
             assert_eq!(split(wrong), None, "{wrong}");
         }
     }
 
     #[test]
     fn a_token_is_never_printed() {
-        let credentials = Credentials { endpoint: "http://cloud:8080".to_owned(), token: "geheim".to_owned() };
+        let credentials = Credentials {
+            endpoint: "http://cloud:8080".to_owned(),
+            token: "geheim".to_owned(),
+        };
         assert!(!format!("{credentials:?}").contains("geheim"));
     }
 }

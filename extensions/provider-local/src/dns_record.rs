@@ -65,7 +65,9 @@ impl<C: Clouds> Actuator<DnsRecord> for DnsRecordActuator<C> {
 
     async fn delete(&self, request: Request<'_, DnsRecord>) -> Result<(), ActuatorError> {
         // A record whose type was never accepted was never written.
-        let Ok(wished) = record_of(request.object) else { return Ok(()) };
+        let Ok(wished) = record_of(request.object) else {
+            return Ok(());
+        };
         let failed = |error| refused(format!("failed to remove the record {}", wished.key()), error);
         let cloud = self.clouds.cloud_of(request.secret).await.map_err(failed)?;
         cloud.delete_record(&wished.key()).await.map_err(failed)

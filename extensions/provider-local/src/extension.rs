@@ -57,9 +57,20 @@ pub async fn run(arguments: Arguments, shutdown: CancellationToken) -> Result<()
     let health = SocketAddr::from((Ipv4Addr::UNSPECIFIED, arguments.health_port));
     let _health = serve(health, readiness).await?;
     let seed_client = from_kubeconfig_file_or_in_cluster(arguments.kubeconfig.as_deref()).await?;
-    let clouds = RemoteClouds { resolver: Resolver::new(), default: arguments.cloud };
-    let driver = Driver::new(seed_client.clone(), TYPE, DnsRecordActuator::new(clouds), Arc::new(SystemClock));
-    let options = RunOptions { concurrency: arguments.max_concurrent_reconciles, ..RunOptions::default() };
+    let clouds = RemoteClouds {
+        resolver: Resolver::new(),
+        default: arguments.cloud,
+    };
+    let driver = Driver::new(
+        seed_client.clone(),
+        TYPE,
+        DnsRecordActuator::new(clouds),
+        Arc::new(SystemClock),
+    );
+    let options = RunOptions {
+        concurrency: arguments.max_concurrent_reconciles,
+        ..RunOptions::default()
+    };
     tracing::info!("acting on DNSRecords of type local");
     run_driver(seed_client, driver, options, shutdown).await;
     Ok(())

@@ -57,7 +57,12 @@ pub struct ActuatorError {
 impl ActuatorError {
     /// The step that failed, without its cause.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), codes: Vec::new(), retry_after: None, source: None }
+        Self {
+            message: message.into(),
+            codes: Vec::new(),
+            retry_after: None,
+            source: None,
+        }
     }
 
     /// Adds the cause.

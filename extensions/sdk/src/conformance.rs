@@ -48,35 +48,43 @@ where
     L: Fn() -> F,
     F: Future<Output = Vec<String>>,
 {
-    let suite = Suite { actuator, secret, cluster: None };
+    let suite = Suite {
+        actuator,
+        secret,
+        cluster: None,
+    };
     let wished = |record: &DnsRecord| {
         let mut values = record.spec.values.clone();
         values.sort();
         values
     };
     suite.delete("deletion of what never was", record).await?;
-    expect("deletion of what never was", look().await, Vec::new())?;
+    expect("deletion of what never was", &look().await, &Vec::new())?;
     suite.reconcile("creation", record).await?;
-    expect("creation", look().await, wished(record))?;
+    expect("creation", &look().await, &wished(record))?;
     suite.reconcile("repetition", record).await?;
-    expect("repetition", look().await, wished(record))?;
+    expect("repetition", &look().await, &wished(record))?;
     suite.reconcile("a change", changed).await?;
-    expect("a change", look().await, wished(changed))?;
+    expect("a change", &look().await, &wished(changed))?;
     suite.migrate("migration", changed).await?;
-    expect("migration", look().await, wished(changed))?;
+    expect("migration", &look().await, &wished(changed))?;
     suite.restore("restoration", changed).await?;
-    expect("restoration", look().await, wished(changed))?;
+    expect("restoration", &look().await, &wished(changed))?;
     suite.delete("deletion", changed).await?;
-    expect("deletion", look().await, Vec::new())?;
+    expect("deletion", &look().await, &Vec::new())?;
     suite.delete("repeated deletion", changed).await?;
-    expect("repeated deletion", look().await, Vec::new())
+    expect("repeated deletion", &look().await, &Vec::new())
 }
 
-fn expect<T: PartialEq + Debug>(step: &'static str, actual: T, expected: T) -> Result<(), Violation> {
+fn expect<T: PartialEq + Debug>(step: &'static str, actual: &T, expected: &T) -> Result<(), Violation> {
     if actual == expected {
         return Ok(());
     }
-    Err(Violation::Unexpected { step, actual: format!("{actual:?}"), expected: format!("{expected:?}") })
+    Err(Violation::Unexpected {
+        step,
+        actual: format!("{actual:?}"),
+        expected: format!("{expected:?}"),
+    })
 }
 
 struct Suite<'a, A> {
@@ -87,7 +95,12 @@ struct Suite<'a, A> {
 
 impl<A> Suite<'_, A> {
     fn request<'r, K: ExtensionKind>(&'r self, object: &'r K, status: &'r mut K::Status) -> Request<'r, K> {
-        Request { object, status, cluster: self.cluster, secret: self.secret }
+        Request {
+            object,
+            status,
+            cluster: self.cluster,
+            secret: self.secret,
+        }
     }
 
     async fn reconcile<K: ExtensionKind>(&self, step: &'static str, object: &K) -> Result<(), Violation>

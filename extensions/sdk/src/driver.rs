@@ -63,7 +63,10 @@ impl DriveError {
 }
 
 fn failed(step: &'static str) -> impl Fn(kube::Error) -> DriveError {
-    move |source| DriveError::Cluster { step, source: Box::new(source) }
+    move |source| DriveError::Cluster {
+        step,
+        source: Box::new(source),
+    }
 }
 
 /// Drives an actuator for the objects of a kind and a type.
@@ -78,7 +81,13 @@ pub struct Driver<K, A> {
 impl<K: ExtensionKind, A: Actuator<K>> Driver<K, A> {
     /// A driver for objects whose `spec.type` is `extension_type`.
     pub fn new(client: Client, extension_type: impl Into<String>, actuator: A, clock: Arc<dyn Clock>) -> Self {
-        Self { client, actuator, clock, extension_type: extension_type.into(), kind: std::marker::PhantomData }
+        Self {
+            client,
+            actuator,
+            clock,
+            extension_type: extension_type.into(),
+            kind: std::marker::PhantomData,
+        }
     }
 
     /// Whether the object is meant for this extension.
@@ -114,12 +123,19 @@ impl<K: ExtensionKind, A: Actuator<K>> Driver<K, A> {
         let mut status = object.status().clone();
         let last = self.last_operation(operation, LastOperationState::Processing, 1, "The operation has begun.");
         K::default_status_mut(&mut status).last_operation = Some(last);
-        let object = self.write_status(api, object, &status).await?.unwrap_or_else(|| object.clone());
+        let object = self
+            .write_status(api, object, &status)
+            .await?
+            .unwrap_or_else(|| object.clone());
         let metadata = object.metadata();
         let finalizer = K::finalizer();
         let mut finalizers = metadata.finalizers.clone().unwrap_or_default();
         let wants_finalizer = !matches!(operation, Operation::Delete) && !finalizers.contains(&finalizer);
-        let annotated = metadata.annotations.iter().flatten().any(|(key, _)| key == GARDENER_OPERATION);
+        let annotated = metadata
+            .annotations
+            .iter()
+            .flatten()
+            .any(|(key, _)| key == GARDENER_OPERATION);
         if !wants_finalizer && !annotated {
             return Ok(object);
         }
@@ -131,14 +147,21 @@ impl<K: ExtensionKind, A: Actuator<K>> Driver<K, A> {
             "finalizers": finalizers,
             "annotations": { GARDENER_OPERATION: null },
         } });
-        let patched = api.patch(&object.name_any(), &PatchParams::default(), &Patch::Merge(body)).await;
+        let patched = api
+            .patch(&object.name_any(), &PatchParams::default(), &Patch::Merge(body))
+            .await;
         patched.map_err(failed("take up the operation"))
     }
 
     async fn act(&self, object: &K, status: &mut K::Status, operation: &Operation) -> Result<(), ActuatorError> {
         let cluster = self.cluster(object).await?;
         let secret = self.secret(object).await?;
-        let request = Request { object, status, cluster: cluster.as_ref(), secret: secret.as_ref() };
+        let request = Request {
+            object,
+            status,
+            cluster: cluster.as_ref(),
+            secret: secret.as_ref(),
+        };
         match operation {
             Operation::None => Ok(()),
             Operation::Reconcile(_) => self.actuator.reconcile(request).await,
@@ -159,7 +182,13 @@ impl<K: ExtensionKind, A: Actuator<K>> Driver<K, A> {
     }
 
     async fn secret(&self, object: &K) -> Result<Option<Secret>, ActuatorError> {
-        let Some(SecretReference { name: Some(name), namespace }) = secret_reference(object) else { return Ok(None) };
+        let Some(SecretReference {
+            name: Some(name),
+            namespace,
+        }) = secret_reference(object)
+        else {
+            return Ok(None);
+        };
         let namespace = namespace.or_else(|| object.namespace()).unwrap_or_default();
         let api: Api<Secret> = Api::namespaced(self.client.clone(), &namespace);
         match api.get(&name).await {
@@ -181,8 +210,12 @@ impl<K: ExtensionKind, A: Actuator<K>> Driver<K, A> {
             return self.release(api, object).await;
         }
         let common = K::default_status_mut(&mut status);
-        common.last_operation =
-            Some(self.last_operation(operation, LastOperationState::Succeeded, 100, "The operation has succeeded."));
+        common.last_operation = Some(self.last_operation(
+            operation,
+            LastOperationState::Succeeded,
+            100,
+            "The operation has succeeded.",
+        ));
         common.last_error = None;
         common.observed_generation = object.metadata().generation.unwrap_or_default();
         self.write_status(api, object, &status).await?;
@@ -194,7 +227,11 @@ impl<K: ExtensionKind, A: Actuator<K>> Driver<K, A> {
 
     /// Removes the finalizer; if the object changed meanwhile, from what is there now.
     async fn release(&self, api: &Api<K>, object: &K) -> Result<(), DriveError> {
-        let Some(current) = api.get_opt(&object.name_any()).await.map_err(failed("read the object"))? else {
+        let Some(current) = api
+            .get_opt(&object.name_any())
+            .await
+            .map_err(failed("read the object"))?
+        else {
             return Ok(());
         };
         let removed = controller::finalizers::remove(api, &current, &K::finalizer()).await;
@@ -231,16 +268,27 @@ impl<K: ExtensionKind, A: Actuator<K>> Driver<K, A> {
     ) -> LastOperation {
         let type_: LastOperationType = operation.last_operation_type();
         let last_update_time = Some(Time(self.clock.now()));
-        LastOperation { description: description.to_owned(), last_update_time, progress, state, type_ }
+        LastOperation {
+            description: description.to_owned(),
+            last_update_time,
+            progress,
+            state,
+            type_,
+        }
     }
 
     /// Writes what differs. Nobody else writes this status, so no resource version guards it: a change of the spec in
     /// between must not lose the operation's end. The uid does: a successor of the same name has not seen anything yet.
     async fn write_status(&self, api: &Api<K>, object: &K, new: &K::Status) -> Result<Option<K>, DriveError> {
         let value = |status: &K::Status| serde_json::to_value(status).map_err(DriveError::Encode);
-        let Some(difference) = merge_difference(&value(object.status())?, &value(new)?) else { return Ok(None) };
+        let Some(difference) = merge_difference(&value(object.status())?, &value(new)?) else {
+            return Ok(None);
+        };
         let body: Value = json!({ "metadata": { "uid": object.metadata().uid }, "status": difference });
-        match api.patch_status(&object.name_any(), &PatchParams::default(), &Patch::Merge(body)).await {
+        match api
+            .patch_status(&object.name_any(), &PatchParams::default(), &Patch::Merge(body))
+            .await
+        {
             Ok(written) => Ok(Some(written)),
             Err(error) if is_not_found(&error) => Ok(None),
             Err(error) => Err(failed("write the status")(error)),

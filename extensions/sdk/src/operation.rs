@@ -41,10 +41,18 @@ impl Operation {
 pub(crate) fn operation_of<K: ExtensionKind>(object: &K) -> Operation {
     let metadata = object.metadata();
     let last = K::default_status(object.status()).last_operation.as_ref();
-    let annotation = metadata.annotations.iter().flatten().find(|(key, _)| *key == GARDENER_OPERATION);
+    let annotation = metadata
+        .annotations
+        .iter()
+        .flatten()
+        .find(|(key, _)| *key == GARDENER_OPERATION);
     let annotation = annotation.map(|(_, value)| value.as_str());
     if metadata.deletion_timestamp.is_some() {
-        return if controller::finalizers::has(object, &K::finalizer()) { Operation::Delete } else { Operation::None };
+        return if controller::finalizers::has(object, &K::finalizer()) {
+            Operation::Delete
+        } else {
+            Operation::None
+        };
     }
     let unfinished = last.filter(|last| last.state != LastOperationState::Succeeded);
     match (annotation, last) {
@@ -74,7 +82,11 @@ mod tests {
         let annotation = annotation.map(|value| (GARDENER_OPERATION.to_owned(), value.to_owned()));
         record.metadata.annotations = Some(annotation.into_iter().collect());
         record.metadata.finalizers = Some(vec!["extensions.gardener.cloud/dnsrecord".to_owned()]);
-        let operation = |(type_, state)| LastOperation { type_, state, ..LastOperation::default() };
+        let operation = |(type_, state)| LastOperation {
+            type_,
+            state,
+            ..LastOperation::default()
+        };
         record.status.default_status.last_operation = last.map(operation);
         record
     }
@@ -89,7 +101,11 @@ mod tests {
             (None, Some((Create, Succeeded)), Operation::None),
             (None, Some((Create, Error)), Operation::Reconcile(Create)),
             (None, Some((Create, Processing)), Operation::Reconcile(Create)),
-            (Some("reconcile"), Some((Create, Succeeded)), Operation::Reconcile(Reconcile)),
+            (
+                Some("reconcile"),
+                Some((Create, Succeeded)),
+                Operation::Reconcile(Reconcile),
+            ),
             (None, Some((Reconcile, Error)), Operation::Reconcile(Reconcile)),
             (Some("migrate"), Some((Reconcile, Succeeded)), Operation::Migrate),
             (None, Some((Migrate, Error)), Operation::Migrate),
@@ -99,7 +115,11 @@ mod tests {
             (Some("wait-for-state"), None, Operation::None),
             (Some("wait-for-state"), Some((Reconcile, Succeeded)), Operation::None),
         ] {
-            assert_eq!(operation_of(&record(annotation, last.clone())), expected, "{annotation:?} {last:?}");
+            assert_eq!(
+                operation_of(&record(annotation, last.clone())),
+                expected,
+                "{annotation:?} {last:?}"
+            );
         }
     }
 

@@ -19,10 +19,7 @@ use lib_error_chain::ErrorChain;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
-use crate::{
-    Actuator, Driver, ExtensionKind,
-    driver::DriveError,
-};
+use crate::{Actuator, Driver, ExtensionKind, driver::DriveError};
 
 /// How to run.
 #[derive(Clone, Debug)]
@@ -35,7 +32,10 @@ pub struct RunOptions {
 
 impl Default for RunOptions {
     fn default() -> Self {
-        Self { concurrency: 20, backoff: (Duration::from_millis(500), Duration::from_secs(60)) }
+        Self {
+            concurrency: 20,
+            backoff: (Duration::from_millis(500), Duration::from_secs(60)),
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 //! In: names. Out: a volume and its mount, as a pair. Absent: what the files hold.
 
 use k8s_openapi::api::core::v1::{
-    ConfigMapVolumeSource, EmptyDirVolumeSource, KeyToPath, ProjectedVolumeSource, SecretProjection, SecretVolumeSource,
+    ConfigMapVolumeSource, KeyToPath, ProjectedVolumeSource, SecretProjection, SecretVolumeSource,
     Volume, VolumeMount, VolumeProjection,
 };
 
@@ -33,14 +33,6 @@ pub(crate) fn config_map(volume: &str, config_map: &str, directory: &str) -> (Vo
     };
     let volume = Volume { name: volume.to_owned(), config_map: Some(source), ..Volume::default() };
     mounted(volume, directory)
-}
-
-/// A writable directory that goes with the pod.
-pub(crate) fn scratch(volume: &str, directory: &str) -> (Volume, VolumeMount) {
-    let source = Some(EmptyDirVolumeSource::default());
-    let volume = Volume { name: volume.to_owned(), empty_dir: source, ..Volume::default() };
-    let (volume, mount) = mounted(volume, directory);
-    (volume, VolumeMount { read_only: None, ..mount })
 }
 
 /// The generic kubeconfig beside the token of one component, as `kubeconfig` and `token`.

@@ -11,7 +11,7 @@ use controller::retry::Failures;
 use futures::StreamExt as _;
 use kube::runtime::controller::{Config, Controller};
 use kube::runtime::events::{Recorder, Reporter};
-use kube::runtime::reflector::{self, ObjectRef, Store};
+use kube::runtime::reflector::{self, Store};
 use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Api, Client};
 use lib_clock::{Clock, SystemClock};
@@ -103,19 +103,17 @@ async fn watch(garden_client: Client, config: &SchedulerConfiguration, clock: Ar
         clock,
         failures: Failures::default(),
     };
-    let (of_seed, of_profile) = (shoots.clone(), shoots);
+    let changes = futures::stream::select(changes_of_seeds.map(drop), changes_of_profiles.map(drop));
     controller
         .with_config(Config::default().concurrency(config::concurrency(config)))
-        .watches_stream(changes_of_seeds, move |_| waiting(&of_seed))
-        .watches_stream(changes_of_profiles, move |_| waiting(&of_profile))
+        .reconcile_all_on(changes.filter(move |()| futures::future::ready(is_any_waiting(&shoots))))
         .graceful_shutdown_on(async move { end.cancelled().await })
         .run(reconcile, on_error, Arc::new(context))
         .for_each(|_| async {})
         .await;
 }
 
-/// Every shoot that waits for a seed.
-fn waiting(shoots: &Store<Shoot>) -> Vec<ObjectRef<Shoot>> {
-    let shoots = shoots.state();
-    shoots.iter().filter(|shoot| is_ours(shoot)).map(|shoot| ObjectRef::from_obj(shoot.as_ref())).collect()
+/// Whether anybody cares that a seed has changed; mostly nobody does.
+fn is_any_waiting(shoots: &Store<Shoot>) -> bool {
+    shoots.state().iter().any(|shoot| is_ours(shoot))
 }

@@ -30,8 +30,8 @@ pub const CLUSTER_DNS: Ipv4Addr = Ipv4Addr::new(10, 3, 0, 10);
 /// The domain of the seed's own names.
 pub(crate) const CLUSTER_DOMAIN: &str = "cluster.local";
 
-/// Address and port of the cloud's API inside of the cloud.
-pub const CLOUD_API: &str = "172.30.0.1:8080";
+/// The cloud's API inside of the cloud.
+pub const CLOUD_API: &str = "http://172.30.0.1:8080";
 
 /// The seed's API server for programs of the machine that come before Services do.
 pub(crate) const API_SERVER: &str = "https://10.1.0.10:6443";

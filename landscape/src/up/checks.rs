@@ -120,7 +120,7 @@ fn too_little(what: &str, there: u64, needed: u64, remedy: &str) -> Option<Probl
 }
 
 /// The program's path, wherever the distribution keeps programs.
-pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
+fn find_program(name: &str) -> Option<PathBuf> {
     let own = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::env::split_paths(&own).chain(PROGRAM_FOLDERS.iter().map(PathBuf::from));
     folders.map(|folder| folder.join(name)).find(|path| path.is_file())

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use controller::apply::{Applier, ApplyError, describe};
+use controller::apply::{Applier, ApplyError};
 use controller::connect::from_kubeconfig_str;
 use futures::{StreamExt, TryStreamExt};
 use kube::Client;
@@ -84,12 +84,6 @@ impl Cluster {
     }
 }
 
-/// An object in messages.
-pub(crate) fn name_of(object: &Value) -> String {
-    let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str);
-    describe(text("/kind").unwrap_or_default(), text("/metadata/namespace"), text("/metadata/name").unwrap_or_default())
-}
-
 /// Whether waiting cannot help: the server understood, and refused what was asked.
 fn is_final(error: &ApplyError) -> bool {
     match error.api_error() {
@@ -129,11 +123,5 @@ mod tests {
         let wished = json!({"metadata": {"name": "a", "resourceVersion": "2"}, "spec": {"a": 2}});
         assert!(!is_different(&before, &reported));
         assert!(is_different(&before, &wished));
-    }
-
-    #[test]
-    fn objects_are_named_with_kind_and_namespace() {
-        assert_eq!(name_of(&json!({"kind": "Secret", "metadata": {"name": "a", "namespace": "b"}})), "Secret b/a");
-        assert_eq!(name_of(&json!({"kind": "Node", "metadata": {"name": "a"}})), "Node a");
     }
 }

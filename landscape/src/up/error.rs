@@ -96,6 +96,9 @@ pub enum UpError {
     /// Something did not come in time.
     #[error(transparent)]
     Wait(#[from] controller::wait::WaitError),
+    /// A cluster cannot be reached.
+    #[error(transparent)]
+    Access(#[from] crate::access::AccessError),
     /// A certificate cannot be made.
     #[error("failed to make a key or a signing request")]
     Pki(#[from] lib_pki::Error),

@@ -13,6 +13,7 @@ use super::checks::{HostFacts, problems};
 use super::cloud::{build_machine_image, make_machine, push_images, start_daemon};
 use super::context::{Context, Phase, Settings};
 use super::error::UpError;
+use super::{garden, gardenlet, shoot};
 use super::progress::{PhaseEnd, Progress};
 use super::seed::{apply_definitions, apply_system, wait_for_api, wait_for_system};
 use crate::lock::Lock;
@@ -26,6 +27,12 @@ const SEED_API: &str = "seed API server";
 const SEED_SYSTEM: &str = "seed system components";
 const SEED_READY: &str = "seed ready";
 const DEFINITIONS: &str = "resource definitions";
+const OPERATOR: &str = "operator";
+const GARDEN: &str = "garden ready";
+const CONTENT: &str = "cloud profile and project";
+const GARDENLET: &str = "gardenlet";
+const SEED_REGISTERED: &str = "seed takes shoots";
+const SHOOT: &str = "first shoot";
 
 /// How long one phase took.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,12 +96,12 @@ pub async fn up(
     let _lock = Lock::take(&paths.lock(), "up")?;
     let context = Arc::new(Context::new(settings, clock, progress)?);
     let options = RunOptions { cancellation, ..RunOptions::default() };
-    let report = flow()?.run(Arc::clone(&context), options).await;
+    let report = flow(context.settings.with_shoot)?.run(Arc::clone(&context), options).await;
     summarize(&context, report)
 }
 
 /// The graph of phases.
-fn flow() -> Result<Flow<Context, UpError>, UpError> {
+fn flow(with_shoot: bool) -> Result<Flow<Context, UpError>, UpError> {
     let mut builder = Builder { graph: Graph::new() };
     let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
     builder.phase(MACHINE_IMAGE, &[], minutes(20), |phase| Box::pin(build_machine_image(phase)));
@@ -105,6 +112,17 @@ fn flow() -> Result<Flow<Context, UpError>, UpError> {
     builder.phase(SEED_SYSTEM, &[SEED_API], minutes(2), |phase| Box::pin(apply_system(phase)));
     builder.phase(DEFINITIONS, &[SEED_API], minutes(2), |phase| Box::pin(apply_definitions(phase)));
     builder.phase(SEED_READY, &[SEED_SYSTEM], minutes(5), |phase| Box::pin(wait_for_system(phase, Duration::from_secs(240))));
+    builder.phase(OPERATOR, &[DEFINITIONS], minutes(2), |phase| Box::pin(garden::apply(phase)));
+    // The operator's pod needs its image: a failed push is told as such, not as a garden that does not come.
+    builder.phase(GARDEN, &[OPERATOR, IMAGES], minutes(6), |phase| Box::pin(garden::wait(phase, Duration::from_secs(300))));
+    builder.phase(CONTENT, &[GARDEN], minutes(2), |phase| Box::pin(garden::apply_content(phase)));
+    builder.phase(GARDENLET, &[GARDEN], minutes(3), |phase| Box::pin(gardenlet::apply(phase)));
+    let needs = [GARDENLET, CONTENT];
+    builder.phase(SEED_REGISTERED, &needs, minutes(4), |phase| Box::pin(gardenlet::wait(phase, Duration::from_secs(180))));
+    if with_shoot {
+        let needs = [SEED_REGISTERED];
+        builder.phase(SHOOT, &needs, minutes(6), |phase| Box::pin(shoot::make(phase, Duration::from_secs(300))));
+    }
     Ok(builder.graph.build()?)
 }
 
@@ -161,4 +179,36 @@ fn summarize(context: &Context, report: Report<UpError>) -> Result<Summary, UpEr
     }
     let landscape = context.settings.landscape.clone();
     Ok(Summary { landscape, phases, took, changed: context.has_changed_anything() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_order_of_the_phases() {
+        expect_test::expect![[r#"
+            machine image
+            local cloud
+            images in the registry <- local cloud
+            seed machine <- local cloud, machine image
+            seed API server <- seed machine
+            seed system components <- seed API server
+            resource definitions <- seed API server
+            seed ready <- seed system components
+            operator <- resource definitions
+            garden ready <- images in the registry, operator
+            cloud profile and project <- garden ready
+            gardenlet <- garden ready
+            seed takes shoots <- cloud profile and project, gardenlet
+            first shoot <- seed takes shoots
+        "#]].assert_eq(&flow(true).unwrap().describe());
+    }
+
+    #[test]
+    fn images_travel_while_the_machine_boots() {
+        let flow = flow(false).unwrap();
+        assert!(!flow.has_path(IMAGES, SEED_API) && !flow.has_path(SEED_MACHINE, IMAGES));
+        assert!(!flow.has_task(SHOOT));
+    }
 }

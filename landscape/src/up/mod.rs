@@ -10,12 +10,14 @@ mod cluster; // applies objects
 mod context; // what the phases share
 mod error;
 mod flow; // the phases and their order
+mod garden; // operator, Garden, and what lies in the garden
+mod gardenlet; // its identity, its deployment, its Seed
 mod progress; // what the user sees
 mod seed; // API, system components, kinds
+mod shoot; // the sample
 
 pub use self::checks::{HostFacts, Problem, problems};
 pub use self::context::Settings;
 pub use self::error::UpError;
 pub use self::flow::{PhaseTime, Summary, up};
 pub use self::progress::{Console, PhaseEnd, Progress};
-pub(crate) use self::checks::find_program;

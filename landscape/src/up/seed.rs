@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use controller::wait::{Progress, poll, until};
+use extensions_local_storage::PROVISIONER;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Node;
 use kube::Api;
@@ -22,9 +23,6 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// Where volumes lie on the seed's machine.
 const VOLUMES: &str = "/var/lib/kubeception/volumes";
-
-/// The name that our provisioner answers to.
-const PROVISIONER: &str = "local.storage.kubeception.dev";
 
 /// Waits until the seed's API server is ready, and keeps a client for it.
 pub(crate) async fn wait_for_api(phase: Phase, deadline: Duration) -> Result<(), UpError> {
@@ -82,7 +80,7 @@ pub(crate) async fn apply_system(phase: Phase) -> Result<(), UpError> {
     }));
     objects.extend(plan_system::plan_cloud_controller(&CloudController {
         image: context.image("kubeception")?,
-        cloud: CLOUD_API.to_owned(),
+        endpoint: CLOUD_API.to_owned(),
         token: context.cloud.token().await?,
         network: NETWORK.to_owned(),
         cluster: MACHINE.to_owned(),

@@ -40,7 +40,9 @@ pub struct ManualClock {
 impl ManualClock {
     /// A clock that stands at `now`.
     pub fn at(now: Timestamp) -> Self {
-        Self { microseconds: AtomicI64::new(now.as_microsecond()) }
+        Self {
+            microseconds: AtomicI64::new(now.as_microsecond()),
+        }
     }
 
     /// Moves the clock forward.

@@ -64,7 +64,10 @@ mod tests {
 
     #[track_caller]
     fn check(texts: &[&'static str], expected: &str) {
-        let error = texts.iter().rev().fold(None, |cause, text| Some(Box::new(Step(text, cause))));
+        let error = texts
+            .iter()
+            .rev()
+            .fold(None, |cause, text| Some(Box::new(Step(text, cause))));
         assert_eq!(ErrorChain(error.unwrap().as_ref()).to_string(), expected);
     }
 
@@ -72,7 +75,10 @@ mod tests {
     fn causes_are_joined_and_never_doubled() {
         check(&["failed to connect"], "failed to connect");
         check(&["failed to connect", "timed out"], "failed to connect: timed out");
-        check(&["failed: io: refused", "io: refused", "refused"], "failed: io: refused");
+        check(
+            &["failed: io: refused", "io: refused", "refused"],
+            "failed: io: refused",
+        );
         check(&["failed: io", "io", "refused"], "failed: io: refused");
         check(&["step", "", "refused"], "step: refused");
     }

@@ -34,13 +34,23 @@ impl CertificateAuthority {
         parameters.not_after = time(after(now, validity))?.into();
         parameters.serial_number = Some(serial_number());
         parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        parameters.key_usages =
-            vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        parameters.key_usages = vec![
+            KeyUsagePurpose::DigitalSignature,
+            KeyUsagePurpose::KeyCertSign,
+            KeyUsagePurpose::CrlSign,
+        ];
         let certificate = parameters
             .self_signed(key.pair.as_ref())
-            .map_err(|source| Error::Sign { subject: common_name.to_owned(), source })?;
+            .map_err(|source| Error::Sign {
+                subject: common_name.to_owned(),
+                source,
+            })?;
         let info = CertificateInfo::from_der(certificate.der())?;
-        Ok(Self { certificate_pem: unix_lines(&certificate.pem()), key, info })
+        Ok(Self {
+            certificate_pem: unix_lines(&certificate.pem()),
+            key,
+            info,
+        })
     }
 
     /// Reads an authority; refuses a key that is not its own and a certificate that may not sign.
@@ -50,12 +60,20 @@ impl CertificateAuthority {
         let key = PrivateKey::from_pem(private_key_pem)?;
         let info = CertificateInfo::from_pem(certificate_pem)?;
         if !info.is_authority {
-            return Err(Error::NotAnAuthority { subject: info.common_name });
+            return Err(Error::NotAnAuthority {
+                subject: info.common_name,
+            });
         }
         if info.public_key_der != key.pair.subject_public_key_info() {
-            return Err(Error::KeyMismatch { subject: info.common_name });
+            return Err(Error::KeyMismatch {
+                subject: info.common_name,
+            });
         }
-        Ok(Self { certificate_pem: certificate_pem.to_owned(), key, info })
+        Ok(Self {
+            certificate_pem: certificate_pem.to_owned(),
+            key,
+            info,
+        })
     }
 
     /// Its certificate as PEM.
@@ -91,8 +109,15 @@ impl CertificateAuthority {
         parameters.subject_alt_names = alternative_names(request)?;
         let certificate = parameters
             .signed_by(private_key.pair.as_ref(), &self.issuer()?)
-            .map_err(|source| Error::Sign { subject: request.common_name.clone(), source })?;
-        Ok(IssuedCertificate { certificate_pem: unix_lines(&certificate.pem()), private_key, not_after })
+            .map_err(|source| Error::Sign {
+                subject: request.common_name.clone(),
+                source,
+            })?;
+        Ok(IssuedCertificate {
+            certificate_pem: unix_lines(&certificate.pem()),
+            private_key,
+            not_after,
+        })
     }
 
     /// Signs a PKCS#10 request as PEM: subject, names and key are the request's, usages and validity the caller's.
@@ -112,7 +137,10 @@ impl CertificateAuthority {
         parameters.subject_alt_names = request.params.subject_alt_names;
         let certificate = parameters
             .signed_by(&request.public_key, &self.issuer()?)
-            .map_err(|source| Error::Sign { subject: "certificate signing request".to_owned(), source })?;
+            .map_err(|source| Error::Sign {
+                subject: "certificate signing request".to_owned(),
+                source,
+            })?;
         Ok(unix_lines(&certificate.pem()))
     }
 
@@ -121,14 +149,21 @@ impl CertificateAuthority {
         let now = clock.now();
         if self.info.is_expired(now) {
             let subject = self.info.common_name.clone();
-            return Err(Error::AuthorityExpired { subject, expired: self.info.not_after });
+            return Err(Error::AuthorityExpired {
+                subject,
+                expired: self.info.not_after,
+            });
         }
         let not_before = beginning(now).max(self.info.not_before);
         Ok((not_before, after(now, validity).min(self.info.not_after)))
     }
 
     fn issuer(&self) -> Result<Issuer<'static, &rcgen::KeyPair>, Error> {
-        Issuer::from_ca_cert_der(&first_der(&self.certificate_pem)?, self.key.pair.as_ref())
-            .map_err(|source| Error::Sign { subject: self.info.common_name.clone(), source })
+        Issuer::from_ca_cert_der(&first_der(&self.certificate_pem)?, self.key.pair.as_ref()).map_err(|source| {
+            Error::Sign {
+                subject: self.info.common_name.clone(),
+                source,
+            }
+        })
     }
 }

@@ -46,8 +46,16 @@ impl CertificateInfo {
         let validity = certificate.validity();
         let (dns_names, ip_addresses) = alternative_names(&certificate)?;
         Ok(Self {
-            common_name: subject.iter_common_name().find_map(|name| name.as_str().ok()).unwrap_or_default().to_owned(),
-            organizations: subject.iter_organization().filter_map(|name| name.as_str().ok()).map(str::to_owned).collect(),
+            common_name: subject
+                .iter_common_name()
+                .find_map(|name| name.as_str().ok())
+                .unwrap_or_default()
+                .to_owned(),
+            organizations: subject
+                .iter_organization()
+                .filter_map(|name| name.as_str().ok())
+                .map(str::to_owned)
+                .collect(),
             dns_names,
             ip_addresses,
             not_before: timestamp(validity.not_before.timestamp())?,
@@ -85,7 +93,8 @@ pub fn bundle<'a>(certificates: impl IntoIterator<Item = &'a str>) -> String {
             seen.push(certificate);
         }
     }
-    seen.into_iter().fold(String::new(), |text, certificate| text + certificate + "\n")
+    seen.into_iter()
+        .fold(String::new(), |text, certificate| text + certificate + "\n")
 }
 
 /// The certificates of a bundle, each as PEM; an error when there is none or when one is broken.
@@ -96,7 +105,11 @@ pub fn split_bundle(pem: &str) -> Result<Vec<String>, Error> {
         CertificateInfo::from_der(&der)?;
         found.push(to_pem(&der));
     }
-    if found.is_empty() { Err(Error::NoCertificate) } else { Ok(found) }
+    if found.is_empty() {
+        Err(Error::NoCertificate)
+    } else {
+        Ok(found)
+    }
 }
 
 pub(crate) fn first_der(pem: &str) -> Result<CertificateDer<'static>, Error> {
@@ -125,8 +138,9 @@ fn timestamp(seconds: i64) -> Result<Timestamp, Error> {
 }
 
 fn alternative_names(certificate: &X509Certificate<'_>) -> Result<(Vec<String>, Vec<IpAddr>), Error> {
-    let extension =
-        certificate.subject_alternative_name().map_err(|error| Error::BadCertificate(error.to_string()))?;
+    let extension = certificate
+        .subject_alternative_name()
+        .map_err(|error| Error::BadCertificate(error.to_string()))?;
     let (mut dns_names, mut ip_addresses) = (Vec::new(), Vec::new());
     for name in extension.iter().flat_map(|extension| &extension.value.general_names) {
         match name {

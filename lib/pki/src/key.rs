@@ -21,7 +21,9 @@ impl PrivateKey {
 
     /// Reads a PKCS#8 key (`PRIVATE KEY`) of any algorithm that signs certificates.
     pub fn from_pem(pem: &str) -> Result<Self, Error> {
-        Ok(Self { pair: Arc::new(KeyPair::from_pem(pem).map_err(Error::BadKey)?) })
+        Ok(Self {
+            pair: Arc::new(KeyPair::from_pem(pem).map_err(Error::BadKey)?),
+        })
     }
 
     /// The key as PEM, PKCS#8. Whoever calls this is responsible for where it goes.

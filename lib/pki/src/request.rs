@@ -40,9 +40,21 @@ pub struct CertificateRequest {
 
 impl CertificateRequest {
     /// A server certificate.
-    pub fn server(common_name: impl Into<String>, dns_names: Vec<String>, ip_addresses: Vec<IpAddr>, validity: Duration) -> Self {
+    pub fn server(
+        common_name: impl Into<String>,
+        dns_names: Vec<String>,
+        ip_addresses: Vec<IpAddr>,
+        validity: Duration,
+    ) -> Self {
         let usages = vec![Usage::Server];
-        Self { common_name: common_name.into(), organizations: Vec::new(), dns_names, ip_addresses, usages, validity }
+        Self {
+            common_name: common_name.into(),
+            organizations: Vec::new(),
+            dns_names,
+            ip_addresses,
+            usages,
+            validity,
+        }
     }
 
     /// A client certificate.
@@ -76,7 +88,10 @@ pub fn signing_request(request: &CertificateRequest, key: &PrivateKey) -> Result
     let mut parameters = CertificateParams::default();
     parameters.distinguished_name = subject(&request.common_name, &request.organizations)?;
     parameters.subject_alt_names = alternative_names(request)?;
-    let sign = |source| Error::Sign { subject: request.common_name.clone(), source };
+    let sign = |source| Error::Sign {
+        subject: request.common_name.clone(),
+        source,
+    };
     let signed = parameters.serialize_request(key.pair.as_ref()).map_err(sign)?;
     Ok(unix_lines(&signed.pem().map_err(sign)?))
 }
@@ -100,7 +115,10 @@ pub(crate) fn subject(common_name: &str, organizations: &[String]) -> Result<Dis
 pub(crate) fn alternative_names(request: &CertificateRequest) -> Result<Vec<SanType>, Error> {
     let mut names = Vec::with_capacity(request.dns_names.len() + request.ip_addresses.len());
     for name in &request.dns_names {
-        let parsed = name.as_str().try_into().map_err(|source| Error::BadName { name: name.clone(), source })?;
+        let parsed = name.as_str().try_into().map_err(|source| Error::BadName {
+            name: name.clone(),
+            source,
+        })?;
         names.push(SanType::DnsName(parsed));
     }
     names.extend(request.ip_addresses.iter().copied().map(SanType::IpAddress));
@@ -108,7 +126,11 @@ pub(crate) fn alternative_names(request: &CertificateRequest) -> Result<Vec<SanT
 }
 
 /// The parts that all certificates signed by an authority share.
-pub(crate) fn leaf_parameters(usages: &[Usage], not_before: Timestamp, not_after: Timestamp) -> Result<CertificateParams, Error> {
+pub(crate) fn leaf_parameters(
+    usages: &[Usage],
+    not_before: Timestamp,
+    not_after: Timestamp,
+) -> Result<CertificateParams, Error> {
     let mut parameters = CertificateParams::default();
     parameters.not_before = time(not_before)?.into();
     parameters.not_after = time(not_after)?.into();

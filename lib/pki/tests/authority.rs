@@ -59,14 +59,18 @@ fn a_client_certificate_has_its_groups() {
 fn three_groups_are_refused() {
     let clock = clock();
     let groups = vec!["a".to_owned(), "b".to_owned(), "c".to_owned()];
-    let error = authority(&clock).issue(&CertificateRequest::client("x", groups, DAY), &clock).unwrap_err();
+    let error = authority(&clock)
+        .issue(&CertificateRequest::client("x", groups, DAY), &clock)
+        .unwrap_err();
     assert!(matches!(error, Error::TooManyOrganizations(3)));
 }
 
 #[test]
 fn no_certificate_outlives_its_authority() {
     let clock = clock();
-    let issued = authority(&clock).issue(&CertificateRequest::client("x", vec![], 365 * DAY), &clock).unwrap();
+    let issued = authority(&clock)
+        .issue(&CertificateRequest::client("x", vec![], 365 * DAY), &clock)
+        .unwrap();
     assert_eq!(issued.not_after.to_string(), "2026-01-11T12:00:00Z");
 }
 
@@ -75,8 +79,13 @@ fn an_expired_authority_does_not_sign() {
     let clock = clock();
     let authority = authority(&clock);
     clock.advance(11 * DAY);
-    let error = authority.issue(&CertificateRequest::client("x", vec![], DAY), &clock).unwrap_err();
-    assert_eq!(error.to_string(), r#"the certificate authority "kubernetes" expired at 2026-01-11T12:00:00Z"#);
+    let error = authority
+        .issue(&CertificateRequest::client("x", vec![], DAY), &clock)
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        r#"the certificate authority "kubernetes" expired at 2026-01-11T12:00:00Z"#
+    );
 }
 
 #[test]
@@ -86,12 +95,17 @@ fn a_signing_request_keeps_its_subject_and_key() {
     let mut wish = CertificateRequest::client("jane", vec!["dev".to_owned(), "ops".to_owned()], DAY);
     wish.dns_names = vec!["jane.example.org".to_owned()];
     let pem = signing_request(&wish, &key).unwrap();
-    let signed = authority(&clock).sign_request(&pem, &[Usage::Client], DAY, &clock).unwrap();
+    let signed = authority(&clock)
+        .sign_request(&pem, &[Usage::Client], DAY, &clock)
+        .unwrap();
     let info = CertificateInfo::from_pem(&signed).unwrap();
     assert_eq!(info.common_name, "jane");
     assert_eq!(info.dns_names, ["jane.example.org"]);
     let own = authority(&clock).issue_for_key(&wish, key, &clock).unwrap();
-    assert_eq!(info.public_key_der, CertificateInfo::from_pem(&own.certificate_pem).unwrap().public_key_der);
+    assert_eq!(
+        info.public_key_der,
+        CertificateInfo::from_pem(&own.certificate_pem).unwrap().public_key_der
+    );
 }
 
 #[test]
@@ -101,7 +115,9 @@ fn serial_numbers_differ_for_the_same_key() {
     let serial = || {
         let request = CertificateRequest::client("x", vec![], DAY);
         let issued = authority.issue_for_key(&request, key.clone(), &clock).unwrap();
-        CertificateInfo::from_pem(&issued.certificate_pem).unwrap().serial_number
+        CertificateInfo::from_pem(&issued.certificate_pem)
+            .unwrap()
+            .serial_number
     };
     assert_ne!(serial(), serial());
 }
@@ -110,15 +126,33 @@ fn serial_numbers_differ_for_the_same_key() {
 fn what_is_wrong_is_said() {
     let clock = clock();
     let (one, other) = (authority(&clock), authority(&clock));
-    let leaf = one.issue(&CertificateRequest::client("x", vec![], DAY), &clock).unwrap();
+    let leaf = one
+        .issue(&CertificateRequest::client("x", vec![], DAY), &clock)
+        .unwrap();
     let key = one.private_key().to_pem();
-    let read = |certificate: &str, key: &str| CertificateAuthority::from_pem(certificate, key).unwrap_err().to_string();
+    let read = |certificate: &str, key: &str| {
+        CertificateAuthority::from_pem(certificate, key)
+            .unwrap_err()
+            .to_string()
+    };
     let cases = [
-        (read("", &key), "failed to read the certificate: no PEM block CERTIFICATE in it"),
-        (read(&key, &key), "failed to read the certificate: no PEM block CERTIFICATE in it"),
-        (read("-----BEGIN CERTIFICATE-----\n!", &key), "failed to read the certificate"),
+        (
+            read("", &key),
+            "failed to read the certificate: no PEM block CERTIFICATE in it",
+        ),
+        (
+            read(&key, &key),
+            "failed to read the certificate: no PEM block CERTIFICATE in it",
+        ),
+        (
+            read("-----BEGIN CERTIFICATE-----\n!", &key),
+            "failed to read the certificate",
+        ),
         (read(one.certificate_pem(), "no key"), "failed to read the private key"),
-        (read(one.certificate_pem(), one.certificate_pem()), "failed to read the private key"),
+        (
+            read(one.certificate_pem(), one.certificate_pem()),
+            "failed to read the private key",
+        ),
         (
             read(one.certificate_pem(), &other.private_key().to_pem()),
             r#"the private key does not belong to the certificate of "kubernetes""#,
@@ -136,7 +170,10 @@ fn what_is_wrong_is_said() {
 #[test]
 fn a_certificate_of_garbage_is_refused() {
     let garbage = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
-    assert!(matches!(CertificateInfo::from_pem(garbage), Err(Error::BadCertificate(_))));
+    assert!(matches!(
+        CertificateInfo::from_pem(garbage),
+        Err(Error::BadCertificate(_))
+    ));
     assert!(matches!(split_bundle(garbage), Err(Error::BadCertificate(_))));
     assert!(matches!(split_bundle("nothing"), Err(Error::NoCertificate)));
 }
@@ -145,15 +182,26 @@ fn a_certificate_of_garbage_is_refused() {
 fn a_bad_name_and_a_bad_request_are_refused() {
     let clock = clock();
     let bad = CertificateRequest::server("x", vec!["ä.example.org".to_owned()], vec![], DAY);
-    assert!(matches!(authority(&clock).issue(&bad, &clock), Err(Error::BadName { .. })));
-    assert!(matches!(authority(&clock).sign_request("x", &[], DAY, &clock), Err(Error::BadRequest(_))));
+    assert!(matches!(
+        authority(&clock).issue(&bad, &clock),
+        Err(Error::BadName { .. })
+    ));
+    assert!(matches!(
+        authority(&clock).sign_request("x", &[], DAY, &clock),
+        Err(Error::BadRequest(_))
+    ));
 }
 
 #[test]
 fn a_bundle_is_split_as_it_was_joined() {
     let clock = clock();
     let (one, other) = (authority(&clock), authority(&clock));
-    let pem = bundle([one.certificate_pem(), "", other.certificate_pem(), one.certificate_pem()]);
+    let pem = bundle([
+        one.certificate_pem(),
+        "",
+        other.certificate_pem(),
+        one.certificate_pem(),
+    ]);
     let certificates = split_bundle(&pem).unwrap();
     assert_eq!(certificates, [one.certificate_pem(), other.certificate_pem()]);
 }
@@ -177,7 +225,10 @@ fn keys_are_pkcs8_and_never_printed() {
     let key = PrivateKey::generate().unwrap();
     assert!(key.to_pem().starts_with("-----BEGIN PRIVATE KEY-----\n"));
     assert!(key.public_key_pem().starts_with("-----BEGIN PUBLIC KEY-----\n"));
-    assert_eq!(PrivateKey::from_pem(&key.to_pem()).unwrap().public_key_pem(), key.public_key_pem());
+    assert_eq!(
+        PrivateKey::from_pem(&key.to_pem()).unwrap().public_key_pem(),
+        key.public_key_pem()
+    );
     assert_eq!(format!("{key:?}"), "PrivateKey(redacted)");
     let clock = clock();
     let secret = authority(&clock);

@@ -32,11 +32,17 @@ pub enum ConnectError {
 }
 
 /// Connects to the first address of `host` that accepts within `deadline` (each address has that long).
-pub async fn connect(resolver: &Resolver, host: &str, port: u16, deadline: Duration) -> Result<TcpStream, ConnectError> {
-    let addresses = resolver
-        .resolve(host)
-        .await
-        .map_err(|source| ConnectError::Resolve { host: host.to_owned(), port, source })?;
+pub async fn connect(
+    resolver: &Resolver,
+    host: &str,
+    port: u16,
+    deadline: Duration,
+) -> Result<TcpStream, ConnectError> {
+    let addresses = resolver.resolve(host).await.map_err(|source| ConnectError::Resolve {
+        host: host.to_owned(),
+        port,
+        source,
+    })?;
     let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
     for address in addresses {
         match tokio::time::timeout(deadline, TcpStream::connect((address, port))).await {
@@ -45,5 +51,9 @@ pub async fn connect(resolver: &Resolver, host: &str, port: u16, deadline: Durat
             Err(_) => last = io::Error::new(io::ErrorKind::TimedOut, format!("no answer from {address}")),
         }
     }
-    Err(ConnectError::Connect { host: host.to_owned(), port, source: last })
+    Err(ConnectError::Connect {
+        host: host.to_owned(),
+        port,
+        source: last,
+    })
 }

@@ -25,7 +25,10 @@ pub struct Files {
 
 impl Default for Files {
     fn default() -> Self {
-        Self { resolv_conf: "/etc/resolv.conf".into(), hosts: "/etc/hosts".into() }
+        Self {
+            resolv_conf: "/etc/resolv.conf".into(),
+            hosts: "/etc/hosts".into(),
+        }
     }
 }
 
@@ -47,16 +50,19 @@ impl Files {
 impl Contents {
     pub(crate) fn build(&self) -> Result<TokioResolver, NetError> {
         // Without any name server `/etc/hosts` still answers, as with glibc.
-        let (config, mut options) = parse_resolv_conf(&self.resolv_conf)
-            .unwrap_or_else(|_| (ResolverConfig::from_parts(None, Vec::new(), Vec::new()), ResolverOpts::default()));
+        let (config, mut options) = parse_resolv_conf(&self.resolv_conf).unwrap_or_else(|_| {
+            (
+                ResolverConfig::from_parts(None, Vec::new(), Vec::new()),
+                ResolverOpts::default(),
+            )
+        });
         options.ip_strategy = LookupIpStrategy::Ipv4thenIpv6;
         options.use_hosts_file = ResolveHosts::Never; // our own, below
         options.negative_max_ttl = Some(NEGATIVE_TTL);
         options.positive_max_ttl = Some(POSITIVE_TTL);
         options.timeout = options.timeout.min(Duration::from_secs(3));
         options.attempts = options.attempts.max(2);
-        let builder =
-            Resolver::builder_with_config(config, TokioRuntimeProvider::default()).with_options(options);
+        let builder = Resolver::builder_with_config(config, TokioRuntimeProvider::default()).with_options(options);
         let mut resolver = builder.build()?;
         let mut hosts = Hosts::default();
         hosts.read_hosts_conf(self.hosts.as_slice()).map_err(NetError::from)?;

@@ -62,7 +62,11 @@ pub struct Resolver {
 
 impl std::fmt::Debug for Resolver {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Resolver").field("files", &self.files).field("deadline", &self.deadline).finish()
+        formatter
+            .debug_struct("Resolver")
+            .field("files", &self.files)
+            .field("deadline", &self.deadline)
+            .finish()
     }
 }
 
@@ -80,7 +84,11 @@ impl Resolver {
 
     /// A resolver that reads other files than the system's.
     pub fn from_files(files: Files) -> Self {
-        Self { files, deadline: DEFAULT_DEADLINE, current: Arc::default() }
+        Self {
+            files,
+            deadline: DEFAULT_DEADLINE,
+            current: Arc::default(),
+        }
     }
 
     /// The same with another deadline per lookup.
@@ -97,19 +105,22 @@ impl Resolver {
         }
         match tokio::time::timeout(self.deadline, self.lookup(host)).await {
             Ok(result) => result,
-            Err(_) => Err(ResolveError::TimedOut { host: host.to_owned(), deadline: self.deadline }),
+            Err(_) => Err(ResolveError::TimedOut {
+                host: host.to_owned(),
+                deadline: self.deadline,
+            }),
         }
     }
 
     async fn lookup(&self, host: &str) -> Result<Vec<IpAddr>, ResolveError> {
-        let resolver = self
-            .current()
-            .await
-            .map_err(|source| ResolveError::Configuration { host: host.to_owned(), source })?;
-        let answer = resolver
-            .lookup_ip(host)
-            .await
-            .map_err(|source| ResolveError::Lookup { host: host.to_owned(), source })?;
+        let resolver = self.current().await.map_err(|source| ResolveError::Configuration {
+            host: host.to_owned(),
+            source,
+        })?;
+        let answer = resolver.lookup_ip(host).await.map_err(|source| ResolveError::Lookup {
+            host: host.to_owned(),
+            source,
+        })?;
         let addresses: Vec<IpAddr> = answer.iter().collect();
         if addresses.is_empty() {
             return Err(ResolveError::NoAddress { host: host.to_owned() });
@@ -134,7 +145,10 @@ impl Resolver {
 
 /// An IP literal, also in the brackets that URLs put around IPv6.
 fn literal(host: &str) -> Option<IpAddr> {
-    let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
+    let bare = host
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+        .unwrap_or(host);
     bare.parse().ok()
 }
 
@@ -161,6 +175,11 @@ impl tower::Service<Name> for Resolver {
 
     fn call(&mut self, name: Name) -> Self::Future {
         let resolver = self.clone();
-        Box::pin(async move { resolver.resolve(name.as_str()).await.map(|found| Addresses(found.into_iter())) })
+        Box::pin(async move {
+            resolver
+                .resolve(name.as_str())
+                .await
+                .map(|found| Addresses(found.into_iter()))
+        })
     }
 }

@@ -6,7 +6,10 @@ use lib_resolve::{ConnectError, Files, ResolveError, Resolver, connect};
 use tower::Service as _;
 
 fn resolver(directory: &tempfile::TempDir, resolv_conf: &str, hosts: &str) -> Resolver {
-    let files = Files { resolv_conf: directory.path().join("resolv.conf"), hosts: directory.path().join("hosts") };
+    let files = Files {
+        resolv_conf: directory.path().join("resolv.conf"),
+        hosts: directory.path().join("hosts"),
+    };
     std::fs::write(&files.resolv_conf, resolv_conf).unwrap();
     std::fs::write(&files.hosts, hosts).unwrap();
     Resolver::from_files(files).with_deadline(Duration::from_millis(300))
@@ -18,7 +21,10 @@ fn address(text: &str) -> IpAddr {
 
 #[tokio::test]
 async fn literals_pass_without_any_configuration() {
-    let missing = Files { resolv_conf: "/does/not/exist".into(), hosts: "/does/not/exist".into() };
+    let missing = Files {
+        resolv_conf: "/does/not/exist".into(),
+        hosts: "/does/not/exist".into(),
+    };
     let resolver = Resolver::from_files(missing);
     for (host, expected) in [("10.0.0.1", "10.0.0.1"), ("::1", "::1"), ("[fd00::1]", "fd00::1")] {
         assert_eq!(resolver.resolve(host).await.unwrap(), [address(expected)]);
@@ -30,7 +36,11 @@ async fn hosts_and_search_domains_are_read() {
     let directory = tempfile::tempdir().unwrap();
     // The name server is a documentation address: nobody answers there.
     let conf = "search garden.svc.cluster.local\nnameserver 192.0.2.1\noptions ndots:5\n";
-    let resolver = resolver(&directory, conf, "10.3.0.7 gateway.garden.svc.cluster.local\n127.0.0.1 localhost\n");
+    let resolver = resolver(
+        &directory,
+        conf,
+        "10.3.0.7 gateway.garden.svc.cluster.local\n127.0.0.1 localhost\n",
+    );
     assert_eq!(resolver.resolve("gateway").await.unwrap(), [address("10.3.0.7")]);
     assert_eq!(resolver.resolve("localhost").await.unwrap(), [address("127.0.0.1")]);
 }
@@ -51,7 +61,10 @@ async fn a_silent_server_ends_at_the_deadline_and_the_error_names_the_host() {
     let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     let resolver = resolver(&directory, "nameserver 127.255.255.254\n", "");
     let error = resolver.resolve("api.first.example").await.unwrap_err();
-    assert!(error.to_string().starts_with("failed to resolve api.first.example"), "{error}");
+    assert!(
+        error.to_string().starts_with("failed to resolve api.first.example"),
+        "{error}"
+    );
     drop(silent);
 }
 
@@ -59,7 +72,10 @@ async fn a_silent_server_ends_at_the_deadline_and_the_error_names_the_host() {
 async fn a_bad_name_is_an_error_that_names_it() {
     let directory = tempfile::tempdir().unwrap();
     let error = resolver(&directory, "", "").resolve("a..b").await.unwrap_err();
-    assert!(matches!(&error, ResolveError::Lookup { host, .. } if host == "a..b"), "{error:?}");
+    assert!(
+        matches!(&error, ResolveError::Lookup { host, .. } if host == "a..b"),
+        "{error:?}"
+    );
 }
 
 #[tokio::test]
@@ -77,7 +93,9 @@ async fn connect_goes_on_to_the_next_address_and_names_the_host_when_none_is_lef
     // Nobody listens on 127.0.0.2: the listener has one address only.
     let resolver = resolver(&directory, "", "127.0.0.2 both\n127.0.0.1 both\n127.0.0.2 none\n");
     connect(&resolver, "both", port, Duration::from_secs(5)).await.unwrap();
-    let error = connect(&resolver, "none", port, Duration::from_secs(5)).await.unwrap_err();
+    let error = connect(&resolver, "none", port, Duration::from_secs(5))
+        .await
+        .unwrap_err();
     assert!(matches!(error, ConnectError::Connect { .. }));
     assert_eq!(error.to_string(), format!("failed to connect to none:{port}"));
 }

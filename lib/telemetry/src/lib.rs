@@ -45,7 +45,9 @@ impl Format {
 
 /// Sets up logging from the environment. Calling it again changes nothing.
 pub fn init() {
-    let format = std::env::var(FORMAT_VARIABLE).map(|name| Format::parse(&name)).unwrap_or_default();
+    let format = std::env::var(FORMAT_VARIABLE)
+        .map(|name| Format::parse(&name))
+        .unwrap_or_default();
     init_with(format, "info");
 }
 
@@ -53,10 +55,17 @@ pub fn init() {
 pub fn init_with(format: Format, default_filter: &str) {
     let terminal = std::io::stderr().is_terminal();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default_filter));
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     // An error means that somebody was first, such as another test: then his setup stands.
     let _ = if format.is_json(terminal) {
-        subscriber.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init()
+        subscriber
+            .json()
+            .flatten_event(true)
+            .with_current_span(true)
+            .with_span_list(false)
+            .try_init()
     } else {
         subscriber.with_ansi(terminal).try_init()
     };
@@ -68,9 +77,12 @@ mod tests {
 
     #[test]
     fn formats_are_read_leniently() {
-        for (name, format) in
-            [("json", Format::Json), (" JSON ", Format::Json), ("auto", Format::Auto), ("xml", Format::Text)]
-        {
+        for (name, format) in [
+            ("json", Format::Json),
+            (" JSON ", Format::Json),
+            ("auto", Format::Auto),
+            ("xml", Format::Text),
+        ] {
             assert_eq!(Format::parse(name), format, "{name}");
         }
     }

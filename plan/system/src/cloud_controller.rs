@@ -15,8 +15,8 @@ const HEALTH_PORT: u16 = 8081;
 pub struct CloudController {
     /// Our own image.
     pub image: String,
-    /// Address and port of the cloud's API.
-    pub cloud: String,
+    /// URL of the cloud's API.
+    pub endpoint: String,
     /// The cloud's bearer token.
     pub token: String,
     /// The cloud's network that the nodes stand in.
@@ -86,7 +86,7 @@ fn pod(controller: &CloudController) -> Value {
             "image": controller.image,
             "args": [
                 NAME,
-                format!("--cloud-address={}", controller.cloud),
+                format!("--cloud-endpoint={}", controller.endpoint),
                 "--cloud-token-file=/etc/cloud/token",
                 format!("--network={}", controller.network),
                 format!("--cluster-name={}", controller.cluster),
@@ -111,7 +111,7 @@ mod tests {
     fn the_cloud_controller_is_planned() {
         let objects = plan_cloud_controller(&CloudController {
             image: "registry/kubeception:1".to_owned(),
-            cloud: "172.30.0.1:8080".to_owned(),
+            endpoint: "http://172.30.0.1:8080".to_owned(),
             token: "secret".to_owned(),
             network: "seed".to_owned(),
             cluster: "seed".to_owned(),

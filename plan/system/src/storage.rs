@@ -88,6 +88,7 @@ fn pod(storage: &LocalStorage) -> Value {
                 NAME,
                 "--node-name=$(NODE_NAME)",
                 format!("--directory={}", storage.directory),
+                format!("--host-directory={}", storage.directory),
                 format!("--health-port={HEALTH_PORT}"),
             ],
             "env": [{"name": "NODE_NAME", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}],

@@ -45,7 +45,9 @@ pub(crate) enum HelloError {
 
 /// Reads what has arrived so far.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Hello, HelloError> {
-    let Some(message) = handshake_message(bytes)? else { return Ok(Hello::Incomplete) };
+    let Some(message) = handshake_message(bytes)? else {
+        return Ok(Hello::Incomplete);
+    };
     server_name(&message).map(Hello::Complete)
 }
 
@@ -61,7 +63,9 @@ fn handshake_message(bytes: &[u8]) -> Result<Option<Vec<u8>>, HelloError> {
             message.drain(..4);
             return Ok(Some(message));
         }
-        let Some((fragment, after)) = record(rest)? else { return Ok(None) };
+        let Some((fragment, after)) = record(rest)? else {
+            return Ok(None);
+        };
         if message.len() + fragment.len() > LARGEST_HELLO + 4 {
             return Err(HelloError::TooLarge);
         }
@@ -77,26 +81,40 @@ fn message_length(message: &[u8]) -> Result<Option<usize>, HelloError> {
         [HANDSHAKE_CLIENT_HELLO, ..] => {}
         _ => return Err(HelloError::Malformed),
     }
-    let [_, high, middle, low, ..] = message else { return Ok(None) };
+    let [_, high, middle, low, ..] = message else {
+        return Ok(None);
+    };
     let length = u32::from_be_bytes([0, *high, *middle, *low]) as usize;
-    if length > LARGEST_HELLO { Err(HelloError::TooLarge) } else { Ok(Some(length + 4)) }
+    if length > LARGEST_HELLO {
+        Err(HelloError::TooLarge)
+    } else {
+        Ok(Some(length + 4))
+    }
 }
 
+type Split<'a> = (&'a [u8], &'a [u8]);
+
 /// The content of the first record and what follows it; `None` when it is not complete.
-fn record(bytes: &[u8]) -> Result<Option<(&[u8], &[u8])>, HelloError> {
+fn record(bytes: &[u8]) -> Result<Option<Split<'_>>, HelloError> {
     match bytes {
         [] => return Ok(None),
         [CONTENT_HANDSHAKE, 3, ..] | [CONTENT_HANDSHAKE] => {}
         _ => return Err(HelloError::NotTls),
     }
-    let [_, _, _, high, low, rest @ ..] = bytes else { return Ok(None) };
+    let [_, _, _, high, low, rest @ ..] = bytes else {
+        return Ok(None);
+    };
     let length = usize::from(u16::from_be_bytes([*high, *low]));
     // Empty records are forbidden for handshakes: they would be work without progress.
     if length == 0 || length > LARGEST_RECORD {
         return Err(HelloError::Malformed);
     }
     debug_assert_eq!(bytes.len() - rest.len(), RECORD_HEADER);
-    if rest.len() < length { Ok(None) } else { Ok(Some(rest.split_at(length))) }
+    if rest.len() < length {
+        Ok(None)
+    } else {
+        Ok(Some(rest.split_at(length)))
+    }
 }
 
 /// Takes lengths and what they measure from the front of a message.
@@ -223,8 +241,14 @@ mod tests {
 
     #[test]
     fn the_server_name_is_read_in_lower_case() {
-        assert_eq!(parse(&records(&message(Some(b"API.First.example")), 1 << 14)), named("api.first.example"));
-        assert_eq!(parse(&records(&message(Some(b"a.example.")), 1 << 14)), named("a.example"));
+        assert_eq!(
+            parse(&records(&message(Some(b"API.First.example")), 1 << 14)),
+            named("api.first.example")
+        );
+        assert_eq!(
+            parse(&records(&message(Some(b"a.example.")), 1 << 14)),
+            named("a.example")
+        );
         assert_eq!(parse(&records(&message(None), 1 << 14)), Ok(Hello::Complete(None)));
     }
 
@@ -234,7 +258,11 @@ mod tests {
         for size in [1, 2, 3, 7, 40, 1 << 14] {
             let bytes = records(&message, size);
             for end in 0..bytes.len() {
-                assert_eq!(parse(&bytes[..end]), Ok(Hello::Incomplete), "records of {size}, {end} bytes");
+                assert_eq!(
+                    parse(&bytes[..end]),
+                    Ok(Hello::Incomplete),
+                    "records of {size}, {end} bytes"
+                );
             }
             assert_eq!(parse(&bytes), named("api.example"));
             let mut more = bytes.clone();
@@ -260,7 +288,10 @@ mod tests {
             assert_eq!(parse(bytes), Err(expected), "{bytes:?}");
         }
         let long = vec![b'a'; 254];
-        assert_eq!(parse(&records(&message(Some(&long)), 1 << 14)), Err(HelloError::BadName));
+        assert_eq!(
+            parse(&records(&message(Some(&long)), 1 << 14)),
+            Err(HelloError::BadName)
+        );
     }
 
     proptest! {

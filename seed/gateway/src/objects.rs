@@ -35,11 +35,17 @@ pub(crate) struct Key {
 
 impl Key {
     pub(crate) fn new(namespace: &str, name: &str) -> Self {
-        Self { namespace: namespace.to_owned(), name: name.to_owned() }
+        Self {
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+        }
     }
 
     pub(crate) fn of(object: &impl kube::ResourceExt) -> Self {
-        Self { namespace: object.namespace().unwrap_or_default(), name: object.name_any() }
+        Self {
+            namespace: object.namespace().unwrap_or_default(),
+            name: object.name_any(),
+        }
     }
 }
 
@@ -250,7 +256,11 @@ impl TlsRoute {
         Self {
             key: Key::of(object),
             generation: object.metadata.generation,
-            created: object.metadata.creation_timestamp.as_ref().map_or(i64::MAX, |time| time.0.as_second()),
+            created: object
+                .metadata
+                .creation_timestamp
+                .as_ref()
+                .map_or(i64::MAX, |time| time.0.as_second()),
             spec: part(object, "/spec"),
             parents: part(object, "/status/parents"),
         }
@@ -264,14 +274,20 @@ impl ServiceView {
         let ingress = status.and_then(|balancer| balancer.ingress.as_ref());
         Self {
             key: Key::of(service),
-            cluster_ip: spec.and_then(|spec| spec.cluster_ip.as_deref()).and_then(|address| address.parse().ok()),
+            cluster_ip: spec
+                .and_then(|spec| spec.cluster_ip.as_deref())
+                .and_then(|address| address.parse().ok()),
             ports: spec
                 .and_then(|spec| spec.ports.as_ref())
                 .into_iter()
                 .flatten()
                 .filter_map(|port| u16::try_from(port.port).ok())
                 .collect(),
-            load_balancer_addresses: ingress.into_iter().flatten().filter_map(|entry| entry.ip.clone()).collect(),
+            load_balancer_addresses: ingress
+                .into_iter()
+                .flatten()
+                .filter_map(|entry| entry.ip.clone())
+                .collect(),
         }
     }
 }

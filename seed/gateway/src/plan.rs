@@ -43,7 +43,9 @@ struct Rejection {
 }
 
 pub(crate) fn plan(world: &World, options: &PlanOptions, now: Timestamp) -> Plan {
-    let Some(class) = &world.class else { return Plan::default() };
+    let Some(class) = &world.class else {
+        return Plan::default();
+    };
     let planner = Planner::new(world, &class.name, &class.controller_name, now);
     let mut plan = Plan::default();
     let mut attached: BTreeMap<(Key, String), i32> = BTreeMap::new();
@@ -57,7 +59,9 @@ pub(crate) fn plan(world: &World, options: &PlanOptions, now: Timestamp) -> Plan
             let admission = planner.admit(route, parent);
             if let Ok((listeners, hostnames)) = &admission {
                 for listener in listeners {
-                    *attached.entry((planner.gateway_key(route, parent), listener.clone())).or_default() += 1;
+                    *attached
+                        .entry((planner.gateway_key(route, parent), listener.clone()))
+                        .or_default() += 1;
                 }
                 for hostname in hostnames {
                     // The first, oldest, route to name a host has it.
@@ -71,8 +75,17 @@ pub(crate) fn plan(world: &World, options: &PlanOptions, now: Timestamp) -> Plan
         plan.routes.push((route.key.clone(), parents));
     }
     let addresses = planner.addresses(&options.own_service);
-    plan.gateways = planner.gateways.values().map(|gateway| planner.gateway_status(gateway, &addresses, &attached)).collect();
-    let accepted = NewCondition { type_: "Accepted", status: true, reason: "Accepted", message: "handled by the gateway" };
+    plan.gateways = planner
+        .gateways
+        .values()
+        .map(|gateway| planner.gateway_status(gateway, &addresses, &attached))
+        .collect();
+    let accepted = NewCondition {
+        type_: "Accepted",
+        status: true,
+        reason: "Accepted",
+        message: "handled by the gateway",
+    };
     let mut conditions = class.conditions.clone();
     set(&mut conditions, &accepted, class.generation, now);
     plan.class = Some((class.name.clone(), conditions));
@@ -90,7 +103,10 @@ type Admission = Result<(Vec<String>, Vec<String>), Rejection>;
 
 impl<'a> Planner<'a> {
     fn new(world: &'a World, class: &str, controller_name: &'a str, now: Timestamp) -> Self {
-        let gateways = world.gateways.iter().filter(|gateway| gateway.spec.gateway_class_name == class);
+        let gateways = world
+            .gateways
+            .iter()
+            .filter(|gateway| gateway.spec.gateway_class_name == class);
         Self {
             gateways: gateways.map(|gateway| (&gateway.key, gateway)).collect(),
             services: world.services.iter().map(|service| (&service.key, service)).collect(),
@@ -100,7 +116,10 @@ impl<'a> Planner<'a> {
     }
 
     fn gateway_key(&self, route: &TlsRoute, parent: &ParentReference) -> Key {
-        Key::new(parent.namespace.as_deref().unwrap_or(&route.key.namespace), &parent.name)
+        Key::new(
+            parent.namespace.as_deref().unwrap_or(&route.key.namespace),
+            &parent.name,
+        )
     }
 
     /// The references to Gateways that are ours.
@@ -113,14 +132,21 @@ impl<'a> Planner<'a> {
     }
 
     fn parents_of_others(&self, route: &TlsRoute) -> Vec<RouteParentStatus> {
-        let others = route.parents.iter().filter(|parent| parent.controller_name != self.controller_name);
+        let others = route
+            .parents
+            .iter()
+            .filter(|parent| parent.controller_name != self.controller_name);
         others.cloned().collect()
     }
 
     /// The listeners that take the route, and its hostnames there.
     fn admit(&self, route: &TlsRoute, parent: &ParentReference) -> Admission {
         let key = self.gateway_key(route, parent);
-        let listeners = self.gateways.get(&key).map(|gateway| gateway.spec.listeners.as_slice()).unwrap_or_default();
+        let listeners = self
+            .gateways
+            .get(&key)
+            .map(|gateway| gateway.spec.listeners.as_slice())
+            .unwrap_or_default();
         let named: Vec<&Listener> = listeners
             .iter()
             .filter(|listener| parent.section_name.as_ref().is_none_or(|name| *name == listener.name))
@@ -128,13 +154,24 @@ impl<'a> Planner<'a> {
             .collect();
         if named.is_empty() {
             let message = format!("Gateway {key} has no such listener");
-            return Err(Rejection { reason: "NoMatchingParent", message });
+            return Err(Rejection {
+                reason: "NoMatchingParent",
+                message,
+            });
         }
-        let open: Vec<&Listener> =
-            named.into_iter().filter(|listener| is_usable(listener) && lets_in(listener, &key, &route.key)).collect();
+        let open: Vec<&Listener> = named
+            .into_iter()
+            .filter(|listener| is_usable(listener) && lets_in(listener, &key, &route.key))
+            .collect();
         if open.is_empty() {
-            let message = format!("no listener of Gateway {key} takes TLSRoutes from namespace {}", route.key.namespace);
-            return Err(Rejection { reason: "NotAllowedByListeners", message });
+            let message = format!(
+                "no listener of Gateway {key} takes TLSRoutes from namespace {}",
+                route.key.namespace
+            );
+            return Err(Rejection {
+                reason: "NotAllowedByListeners",
+                message,
+            });
         }
         let mut hostnames: Vec<String> = Vec::new();
         let mut taking: Vec<String> = Vec::new();
@@ -149,7 +186,10 @@ impl<'a> Planner<'a> {
         hostnames.dedup();
         if hostnames.is_empty() {
             let message = "no hostname of the route matches a listener".to_owned();
-            return Err(Rejection { reason: "NoMatchingListenerHostname", message });
+            return Err(Rejection {
+                reason: "NoMatchingListenerHostname",
+                message,
+            });
         }
         Ok((taking, hostnames))
     }
@@ -160,13 +200,19 @@ impl<'a> Planner<'a> {
         for reference in route.spec.rules.iter().flat_map(|rule| &rule.backend_refs) {
             let is_service = reference.group.as_deref().unwrap_or_default().is_empty()
                 && reference.kind.as_deref().unwrap_or("Service") == "Service";
-            let same_namespace = reference.namespace.as_ref().is_none_or(|name| *name == route.key.namespace);
+            let same_namespace = reference
+                .namespace
+                .as_ref()
+                .is_none_or(|name| *name == route.key.namespace);
             let key = Key::new(&route.key.namespace, &reference.name);
             let refuse = |reason, message| Err(Rejection { reason, message });
             if !is_service {
                 wrong = refuse("InvalidKind", format!("backend {} is not a Service", reference.name));
             } else if !same_namespace {
-                wrong = refuse("RefNotPermitted", format!("Service {} lies in another namespace", reference.name));
+                wrong = refuse(
+                    "RefNotPermitted",
+                    format!("Service {} lies in another namespace", reference.name),
+                );
             } else {
                 match self.address(&key, reference.port) {
                     Ok(address) => targets.push((address, reference.weight.unwrap_or(1))),
@@ -175,15 +221,26 @@ impl<'a> Planner<'a> {
             }
         }
         if targets.is_empty() && wrong.is_ok() {
-            wrong = Err(Rejection { reason: "BackendNotFound", message: "the route names no backend".to_owned() });
+            wrong = Err(Rejection {
+                reason: "BackendNotFound",
+                message: "the route names no backend".to_owned(),
+            });
         }
         (Arc::new(Backend::new(targets)), wrong)
     }
 
     fn address(&self, key: &Key, port: Option<u16>) -> Result<SocketAddr, Rejection> {
-        let missing = |message| Rejection { reason: "BackendNotFound", message };
-        let service = self.services.get(key).ok_or_else(|| missing(format!("Service {key} does not exist")))?;
-        let address = service.cluster_ip.ok_or_else(|| missing(format!("Service {key} has no cluster IP")))?;
+        let missing = |message| Rejection {
+            reason: "BackendNotFound",
+            message,
+        };
+        let service = self
+            .services
+            .get(key)
+            .ok_or_else(|| missing(format!("Service {key} does not exist")))?;
+        let address = service
+            .cluster_ip
+            .ok_or_else(|| missing(format!("Service {key} has no cluster IP")))?;
         let port = port.filter(|port| service.ports.contains(port));
         let port = port.ok_or_else(|| missing(format!("Service {key} does not have the port of the route")))?;
         Ok(SocketAddr::new(address, port))
@@ -209,28 +266,57 @@ impl<'a> Planner<'a> {
                 reason: rejection.reason,
                 message: &rejection.message,
             },
-            Ok((_, hostnames)) if lost.len() == hostnames.len() => {
-                NewCondition { type_: "Accepted", status: false, reason: "HostnameConflict", message: &lost.join("; ") }
-            }
-            Ok(_) => NewCondition { type_: "Accepted", status: true, reason: "Accepted", message: &lost.join("; ") },
+            Ok((_, hostnames)) if lost.len() == hostnames.len() => NewCondition {
+                type_: "Accepted",
+                status: false,
+                reason: "HostnameConflict",
+                message: &lost.join("; "),
+            },
+            Ok(_) => NewCondition {
+                type_: "Accepted",
+                status: true,
+                reason: "Accepted",
+                message: &lost.join("; "),
+            },
         };
         set(&mut conditions, &accepted, route.generation, self.now);
         let resolved = match resolved {
-            Ok(()) => NewCondition { type_: "ResolvedRefs", status: true, reason: "ResolvedRefs", message: "" },
-            Err(wrong) => {
-                NewCondition { type_: "ResolvedRefs", status: false, reason: wrong.reason, message: &wrong.message }
-            }
+            Ok(()) => NewCondition {
+                type_: "ResolvedRefs",
+                status: true,
+                reason: "ResolvedRefs",
+                message: "",
+            },
+            Err(wrong) => NewCondition {
+                type_: "ResolvedRefs",
+                status: false,
+                reason: wrong.reason,
+                message: &wrong.message,
+            },
         };
         set(&mut conditions, &resolved, route.generation, self.now);
-        RouteParentStatus { parent_ref: parent.clone(), controller_name: self.controller_name.to_owned(), conditions }
+        RouteParentStatus {
+            parent_ref: parent.clone(),
+            controller_name: self.controller_name.to_owned(),
+            conditions,
+        }
     }
 
     /// The load balancer's addresses, or the cluster IP before it has any.
     fn addresses(&self, own_service: &Key) -> Vec<GatewayAddress> {
-        let Some(service) = self.services.get(own_service) else { return Vec::new() };
-        let address = |value: String| GatewayAddress { kind: "IPAddress".to_owned(), value };
+        let Some(service) = self.services.get(own_service) else {
+            return Vec::new();
+        };
+        let address = |value: String| GatewayAddress {
+            kind: "IPAddress".to_owned(),
+            value,
+        };
         if service.load_balancer_addresses.is_empty() {
-            return service.cluster_ip.into_iter().map(|found| address(found.to_string())).collect();
+            return service
+                .cluster_ip
+                .into_iter()
+                .map(|found| address(found.to_string()))
+                .collect();
         }
         service.load_balancer_addresses.iter().cloned().map(address).collect()
     }
@@ -244,24 +330,58 @@ impl<'a> Planner<'a> {
         let mut conditions = gateway.status.conditions.clone();
         let usable = gateway.spec.listeners.iter().any(is_usable);
         let accepted = if usable {
-            NewCondition { type_: "Accepted", status: true, reason: "Accepted", message: "" }
+            NewCondition {
+                type_: "Accepted",
+                status: true,
+                reason: "Accepted",
+                message: "",
+            }
         } else {
             let message = "no listener has protocol TLS and mode Passthrough";
-            NewCondition { type_: "Accepted", status: false, reason: "ListenersNotValid", message }
+            NewCondition {
+                type_: "Accepted",
+                status: false,
+                reason: "ListenersNotValid",
+                message,
+            }
         };
         set(&mut conditions, &accepted, gateway.generation, self.now);
         let programmed = match (usable, addresses.is_empty()) {
-            (true, false) => NewCondition { type_: "Programmed", status: true, reason: "Programmed", message: "" },
+            (true, false) => NewCondition {
+                type_: "Programmed",
+                status: true,
+                reason: "Programmed",
+                message: "",
+            },
             (true, true) => {
                 let message = "the gateway's Service has no address";
-                NewCondition { type_: "Programmed", status: false, reason: "AddressNotAssigned", message }
+                NewCondition {
+                    type_: "Programmed",
+                    status: false,
+                    reason: "AddressNotAssigned",
+                    message,
+                }
             }
-            (false, _) => NewCondition { type_: "Programmed", status: false, reason: "Invalid", message: "" },
+            (false, _) => NewCondition {
+                type_: "Programmed",
+                status: false,
+                reason: "Invalid",
+                message: "",
+            },
         };
         set(&mut conditions, &programmed, gateway.generation, self.now);
         let listeners = gateway.spec.listeners.iter();
-        let listeners = listeners.map(|listener| self.listener_status(gateway, listener, attached)).collect();
-        (gateway.key.clone(), GatewayStatus { addresses: addresses.to_vec(), conditions, listeners })
+        let listeners = listeners
+            .map(|listener| self.listener_status(gateway, listener, attached))
+            .collect();
+        (
+            gateway.key.clone(),
+            GatewayStatus {
+                addresses: addresses.to_vec(),
+                conditions,
+                listeners,
+            },
+        )
     }
 
     fn listener_status(
@@ -270,22 +390,46 @@ impl<'a> Planner<'a> {
         listener: &Listener,
         attached: &BTreeMap<(Key, String), i32>,
     ) -> ListenerStatus {
-        let present = gateway.status.listeners.iter().find(|status| status.name == listener.name);
+        let present = gateway
+            .status
+            .listeners
+            .iter()
+            .find(|status| status.name == listener.name);
         let mut conditions = present.map(|status| status.conditions.clone()).unwrap_or_default();
         let usable = is_usable(listener);
         let reason = |good: &'static str, bad: &'static str| if usable { good } else { bad };
-        let message = if usable { "" } else { "only protocol TLS with mode Passthrough is served" };
+        let message = if usable {
+            ""
+        } else {
+            "only protocol TLS with mode Passthrough is served"
+        };
         for (type_, reason) in [
             ("Accepted", reason("Accepted", "UnsupportedProtocol")),
             ("Programmed", reason("Programmed", "Invalid")),
             ("ResolvedRefs", reason("ResolvedRefs", "InvalidRouteKinds")),
         ] {
-            set(&mut conditions, &NewCondition { type_, status: usable, reason, message }, gateway.generation, self.now);
+            set(
+                &mut conditions,
+                &NewCondition {
+                    type_,
+                    status: usable,
+                    reason,
+                    message,
+                },
+                gateway.generation,
+                self.now,
+            );
         }
-        let supported = usable.then(|| RouteKind { group: GROUP.to_owned(), kind: "TLSRoute".to_owned() });
+        let supported = usable.then(|| RouteKind {
+            group: GROUP.to_owned(),
+            kind: "TLSRoute".to_owned(),
+        });
         ListenerStatus {
             name: listener.name.clone(),
-            attached_routes: attached.get(&(gateway.key.clone(), listener.name.clone())).copied().unwrap_or(0),
+            attached_routes: attached
+                .get(&(gateway.key.clone(), listener.name.clone()))
+                .copied()
+                .unwrap_or(0),
             supported_kinds: supported.into_iter().collect(),
             conditions,
         }
@@ -299,10 +443,15 @@ fn is_same_parent(one: &ParentReference, other: &ParentReference) -> bool {
 }
 
 fn lost_hostnames(route: &TlsRoute, admission: &Admission, owners: &BTreeMap<String, Key>) -> Vec<String> {
-    let Ok((_, hostnames)) = admission else { return Vec::new() };
-    let owned = hostnames.iter().filter_map(|hostname| Some((hostname, owners.get(hostname)?)));
+    let Ok((_, hostnames)) = admission else {
+        return Vec::new();
+    };
+    let owned = hostnames
+        .iter()
+        .filter_map(|hostname| Some((hostname, owners.get(hostname)?)));
     let lost = owned.filter(|(_, owner)| **owner != route.key);
-    lost.map(|(hostname, owner)| format!("hostname {hostname} belongs to the older TLSRoute {owner}")).collect()
+    lost.map(|(hostname, owner)| format!("hostname {hostname} belongs to the older TLSRoute {owner}"))
+        .collect()
 }
 
 fn is_usable(listener: &Listener) -> bool {
@@ -312,8 +461,14 @@ fn is_usable(listener: &Listener) -> bool {
 
 /// `from`: `Same` unless stated otherwise. Selectors of namespaces are not supported: they let nobody in.
 fn lets_in(listener: &Listener, gateway: &Key, route: &Key) -> bool {
-    let namespaces = listener.allowed_routes.as_ref().and_then(|routes| routes.namespaces.as_ref());
-    match namespaces.and_then(|namespaces| namespaces.from.as_deref()).unwrap_or("Same") {
+    let namespaces = listener
+        .allowed_routes
+        .as_ref()
+        .and_then(|routes| routes.namespaces.as_ref());
+    match namespaces
+        .and_then(|namespaces| namespaces.from.as_deref())
+        .unwrap_or("Same")
+    {
         "All" => true,
         "Same" => gateway.namespace == route.namespace,
         _ => false,
@@ -323,18 +478,26 @@ fn lets_in(listener: &Listener, gateway: &Key, route: &Key) -> bool {
 /// The hostnames of a route that a listener serves.
 fn matching_hostnames(route: &[String], listener: Option<&str>) -> Vec<String> {
     let lower: Vec<String> = route.iter().map(|hostname| hostname.to_ascii_lowercase()).collect();
-    let Some(listener) = listener.filter(|hostname| !hostname.is_empty()).map(str::to_ascii_lowercase) else {
+    let Some(listener) = listener
+        .filter(|hostname| !hostname.is_empty())
+        .map(str::to_ascii_lowercase)
+    else {
         return lower;
     };
     if lower.is_empty() {
         return vec![listener];
     }
-    lower.into_iter().filter_map(|hostname| intersection(hostname, &listener)).collect()
+    lower
+        .into_iter()
+        .filter_map(|hostname| intersection(hostname, &listener))
+        .collect()
 }
 
 fn intersection(route: String, listener: &str) -> Option<String> {
     let covers = |wildcard: &str, name: &str| {
-        wildcard.strip_prefix('*').is_some_and(|suffix| name.len() > suffix.len() && name.ends_with(suffix))
+        wildcard
+            .strip_prefix('*')
+            .is_some_and(|suffix| name.len() > suffix.len() && name.ends_with(suffix))
     };
     if route == listener || covers(listener, &route) {
         Some(route)

@@ -71,12 +71,16 @@ pub enum Error {
 
 /// Runs the gateway until `shutdown`.
 pub async fn run(arguments: Arguments, shutdown: CancellationToken) -> Result<(), Error> {
-    let (namespace, name) =
-        arguments.service.split_once('/').ok_or_else(|| Error::Service(arguments.service.clone()))?;
+    let (namespace, name) = arguments
+        .service
+        .split_once('/')
+        .ok_or_else(|| Error::Service(arguments.service.clone()))?;
     let options = WatchOptions {
         class: arguments.gateway_class.clone(),
         tls_route_version: arguments.tls_route_version.clone(),
-        plan: PlanOptions { own_service: Key::new(namespace, name) },
+        plan: PlanOptions {
+            own_service: Key::new(namespace, name),
+        },
     };
     let readiness = Readiness::new();
     readiness.set(READY_PART, false);
@@ -85,13 +89,19 @@ pub async fn run(arguments: Arguments, shutdown: CancellationToken) -> Result<()
     let client = from_kubeconfig_file_or_in_cluster(arguments.kubeconfig.as_deref()).await?;
     let listener = TcpListener::bind(arguments.listen)
         .await
-        .map_err(|source| Error::Listen { address: arguments.listen, source })?;
+        .map_err(|source| Error::Listen {
+            address: arguments.listen,
+            source,
+        })?;
     tracing::info!(address = %arguments.listen, "gateway listens");
 
     let (sender, routes) = watch::channel(Arc::new(RouteTable::default()));
     let clock = Arc::new(SystemClock);
     let watching = watch_objects(client, options, clock, sender, readiness.clone());
-    let serve_options = ServeOptions { drain_deadline: Duration::from_secs(arguments.drain), ..ServeOptions::default() };
+    let serve_options = ServeOptions {
+        drain_deadline: Duration::from_secs(arguments.drain),
+        ..ServeOptions::default()
+    };
     let stop_accepting = CancellationToken::new();
     let serving = serve(listener, routes, serve_options, stop_accepting.clone());
     let stopping = async {

@@ -29,7 +29,10 @@ impl Backend {
     /// A backend with these addresses and weights; weight 0 gets nothing.
     pub fn new(targets: impl IntoIterator<Item = (SocketAddr, u32)>) -> Self {
         let targets = targets.into_iter().filter(|(_, weight)| *weight > 0).collect();
-        Self { targets, turn: AtomicUsize::new(0) }
+        Self {
+            targets,
+            turn: AtomicUsize::new(0),
+        }
     }
 
     /// The addresses to try for the next connection, the one whose turn it is first.
@@ -80,7 +83,9 @@ impl RouteTable {
             return Some(backend);
         }
         // From the left, so that the longest suffix wins; a wildcard stands for at least one character.
-        name.match_indices('.').filter(|(index, _)| *index > 0).find_map(|(index, _)| self.wildcard.get(&name[index..]))
+        name.match_indices('.')
+            .filter(|(index, _)| *index > 0)
+            .find_map(|(index, _)| self.wildcard.get(&name[index..]))
     }
 
     /// How many names are routed.
@@ -108,7 +113,12 @@ mod tests {
     #[test]
     fn exact_names_win_over_wildcards_and_long_wildcards_over_short_ones() {
         let mut table = RouteTable::default();
-        for (port, hostname) in [(1, "api.a.example"), (2, "*.a.example"), (3, "*.example"), (4, "*.Upper.example")] {
+        for (port, hostname) in [
+            (1, "api.a.example"),
+            (2, "*.a.example"),
+            (3, "*.example"),
+            (4, "*.Upper.example"),
+        ] {
             assert!(table.insert(hostname, backend(port)));
         }
         assert!(!table.insert("API.a.example", backend(9)));

@@ -110,7 +110,10 @@ pub async fn serve(listener: TcpListener, routes: Routes, options: ServeOptions,
     drop(listener);
     connections.close();
     if timeout(options.drain_deadline, connections.wait()).await.is_err() {
-        tracing::warn!(connections = connections.len(), "connections were cut at the end of the drain");
+        tracing::warn!(
+            connections = connections.len(),
+            "connections were cut at the end of the drain"
+        );
     }
 }
 
@@ -123,7 +126,9 @@ async fn accept(
 ) {
     loop {
         // The semaphore is never closed, so an error cannot be.
-        let Ok(permit) = Arc::clone(permits).acquire_owned().await else { return };
+        let Ok(permit) = Arc::clone(permits).acquire_owned().await else {
+            return;
+        };
         let (client, peer) = match listener.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
@@ -162,10 +167,13 @@ async fn handle(mut client: TcpStream, peer: SocketAddr, table: &RouteTable, opt
 
 /// Finds and connects the backend, and hands it what was read of the client.
 async fn route(client: &mut TcpStream, table: &RouteTable, options: &ServeOptions) -> Result<TcpStream, Refusal> {
-    let (name, hello) =
-        timeout(options.hello_deadline, read_hello(client)).await.map_err(|_| Refusal::TooSlow)??;
+    let (name, hello) = timeout(options.hello_deadline, read_hello(client))
+        .await
+        .map_err(|_| Refusal::TooSlow)??;
     let name = name.ok_or(Refusal::NoServerName)?;
-    let Some(found) = table.find(&name) else { return Err(Refusal::NoRoute(name)) };
+    let Some(found) = table.find(&name) else {
+        return Err(Refusal::NoRoute(name));
+    };
     let mut last = None;
     for address in found.next() {
         match connect(address, &hello, options).await {
@@ -212,7 +220,9 @@ async fn say(client: &mut TcpStream, alert: Alert) -> io::Result<()> {
 }
 
 fn prepare(stream: &TcpStream, options: &ServeOptions) {
-    let keepalive = TcpKeepalive::new().with_time(options.keepalive).with_interval(options.keepalive / 3);
+    let keepalive = TcpKeepalive::new()
+        .with_time(options.keepalive)
+        .with_interval(options.keepalive / 3);
     let socket = SockRef::from(stream);
     // Neither is needed for a connection to work.
     let _ = socket.set_tcp_keepalive(&keepalive);

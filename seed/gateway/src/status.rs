@@ -32,7 +32,11 @@ impl StatusUpdate {
             // An empty list and none are the same to a reader.
             present == value || (present.is_null() && value.as_array().is_some_and(Vec::is_empty))
         });
-        (!same).then(|| Self { resource: resource.clone(), object: Arc::clone(object), status })
+        (!same).then(|| Self {
+            resource: resource.clone(),
+            object: Arc::clone(object),
+            status,
+        })
     }
 }
 
@@ -49,7 +53,10 @@ pub(crate) async fn write(client: &Client, updates: Vec<StatusUpdate>) -> bool {
             "metadata": { "resourceVersion": update.object.resource_version() },
             "status": update.status,
         });
-        match api.patch_status(&name, &PatchParams::default(), &Patch::Merge(body)).await {
+        match api
+            .patch_status(&name, &PatchParams::default(), &Patch::Merge(body))
+            .await
+        {
             Ok(_) => tracing::debug!(kind = %update.resource.kind, %name, "wrote the status"),
             Err(error) if is_conflict(&error) || is_not_found(&error) => {}
             Err(error) => {

@@ -112,7 +112,9 @@ fn open(client: &Client, options: &WatchOptions) -> (Stores, Vec<Events>) {
         let writer = Writer::new(resource.clone());
         let store = writer.as_reader();
         let kind = resource.kind.clone();
-        let stream = watcher(api, watcher::Config::default()).backoff(WatchBackoff::default()).reflect(writer);
+        let stream = watcher(api, watcher::Config::default())
+            .backoff(WatchBackoff::default())
+            .reflect(writer);
         events.push(stream.map(move |event| report(&kind, event)).boxed());
         (resource, store)
     };
@@ -122,9 +124,19 @@ fn open(client: &Client, options: &WatchOptions) -> (Stores, Vec<Events>) {
     let writer = Writer::default();
     let services = writer.as_reader();
     let api: Api<Service> = Api::all(client.clone());
-    let stream = watcher(api, watcher::Config::default()).backoff(WatchBackoff::default()).reflect(writer);
+    let stream = watcher(api, watcher::Config::default())
+        .backoff(WatchBackoff::default())
+        .reflect(writer);
     events.push(stream.map(|event| report("Service", event)).boxed());
-    (Stores { classes, gateways, routes, services }, events)
+    (
+        Stores {
+            classes,
+            gateways,
+            routes,
+            services,
+        },
+        events,
+    )
 }
 
 fn report<K>(kind: &str, event: Result<watcher::Event<K>, watcher::Error>) {
@@ -143,10 +155,33 @@ impl Stores {
 
     fn world(&self, class: &str) -> World {
         World {
-            class: self.classes.1.state().iter().map(|object| GatewayClass::read(object)).find(|found| found.name == class),
-            gateways: self.gateways.1.state().iter().map(|object| Gateway::read(object)).collect(),
-            routes: self.routes.1.state().iter().map(|object| TlsRoute::read(object)).collect(),
-            services: self.services.state().iter().map(|service| ServiceView::read(service)).collect(),
+            class: self
+                .classes
+                .1
+                .state()
+                .iter()
+                .map(|object| GatewayClass::read(object))
+                .find(|found| found.name == class),
+            gateways: self
+                .gateways
+                .1
+                .state()
+                .iter()
+                .map(|object| Gateway::read(object))
+                .collect(),
+            routes: self
+                .routes
+                .1
+                .state()
+                .iter()
+                .map(|object| TlsRoute::read(object))
+                .collect(),
+            services: self
+                .services
+                .state()
+                .iter()
+                .map(|service| ServiceView::read(service))
+                .collect(),
         }
     }
 
@@ -160,7 +195,11 @@ impl Stores {
         if let Some((name, conditions)) = &plan.class
             && let Some((resource, object)) = find(&self.classes, &Key::new("", name))
         {
-            updates.extend(StatusUpdate::new(&resource, &object, serde_json::json!({ "conditions": conditions })));
+            updates.extend(StatusUpdate::new(
+                &resource,
+                &object,
+                serde_json::json!({ "conditions": conditions }),
+            ));
         }
         for (key, status) in &plan.gateways {
             if let (Some((resource, object)), Ok(status)) = (find(&self.gateways, key), serde_json::to_value(status)) {
@@ -169,9 +208,16 @@ impl Stores {
         }
         for (key, parents) in &plan.routes {
             if let Some((resource, object)) = find(&self.routes, key) {
-                updates.extend(StatusUpdate::new(&resource, &object, serde_json::json!({ "parents": parents })));
+                updates.extend(StatusUpdate::new(
+                    &resource,
+                    &object,
+                    serde_json::json!({ "parents": parents }),
+                ));
             }
         }
         updates
     }
 }
+
+#[cfg(test)]
+mod tests;

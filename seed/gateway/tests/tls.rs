@@ -35,14 +35,23 @@ async fn gateway(options: ServeOptions) -> Gateway {
     let shutdown = CancellationToken::new();
     let task = tokio::spawn(serve(listener, routes, options, shutdown.clone()));
     let authority = CertificateAuthority::generate("test", DAY, &SystemClock).unwrap();
-    Gateway { address, table, shutdown, task, authority }
+    Gateway {
+        address,
+        table,
+        shutdown,
+        task,
+        authority,
+    }
 }
 
 impl Gateway {
     fn route(&self, routes: &[(&str, Option<SocketAddr>)]) {
         let mut table = RouteTable::default();
         for (hostname, address) in routes {
-            table.insert(hostname, Arc::new(Backend::new(address.iter().map(|address| (*address, 1)))));
+            table.insert(
+                hostname,
+                Arc::new(Backend::new(address.iter().map(|address| (*address, 1)))),
+            );
         }
         self.table.send_replace(Arc::new(table));
     }
@@ -54,8 +63,13 @@ impl Gateway {
         let certificate = CertificateDer::from_pem_slice(issued.certificate_pem.as_bytes()).unwrap();
         let key = PrivateKeyDer::from_pem_slice(issued.private_key.to_pem().as_bytes()).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-        let config = config.with_no_client_auth().with_single_cert(vec![certificate], key).unwrap();
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap();
+        let config = config
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate], key)
+            .unwrap();
         let acceptor = TlsAcceptor::from(Arc::new(config));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -79,13 +93,19 @@ impl Gateway {
 
     async fn connect(&self, name: &str) -> std::io::Result<TlsStream<TcpStream>> {
         let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_slice(self.authority.certificate_pem().as_bytes()).unwrap()).unwrap();
+        roots
+            .add(CertificateDer::from_pem_slice(self.authority.certificate_pem().as_bytes()).unwrap())
+            .unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap();
         let config = config.with_root_certificates(roots).with_no_client_auth();
         let stream = TcpStream::connect(self.address).await.unwrap();
         let name = ServerName::try_from(name.to_owned()).unwrap();
-        timeout(PATIENCE, TlsConnector::from(Arc::new(config)).connect(name, stream)).await.unwrap()
+        timeout(PATIENCE, TlsConnector::from(Arc::new(config)).connect(name, stream))
+            .await
+            .unwrap()
     }
 
     /// Sends raw bytes and returns all that comes back until the gateway closes.
@@ -124,7 +144,10 @@ async fn each_name_reaches_its_own_server_and_both_halves_close_apart() {
         stream.write_all(&sent).await.unwrap();
         stream.shutdown().await.unwrap();
         let mut received = Vec::new();
-        timeout(PATIENCE, stream.read_to_end(&mut received)).await.unwrap().unwrap();
+        timeout(PATIENCE, stream.read_to_end(&mut received))
+            .await
+            .unwrap()
+            .unwrap();
         assert!(received == sent, "{} of {} bytes came back", received.len(), sent.len());
     }
 }
@@ -157,13 +180,21 @@ async fn malformed_input_gets_an_alert_and_a_close() {
         (b"\x16\x03\x01\x00\x04\x01\xff\xff\xff".to_vec(), 50),
         (endless, 50),
     ] {
-        assert_eq!(gateway.raw(&bytes).await, [21, 3, 3, 0, 2, 2, alert], "{:?}", &bytes[..9.min(bytes.len())]);
+        assert_eq!(
+            gateway.raw(&bytes).await,
+            [21, 3, 3, 0, 2, 2, alert],
+            "{:?}",
+            &bytes[..9.min(bytes.len())]
+        );
     }
 }
 
 #[tokio::test]
 async fn a_client_that_says_nothing_is_closed_at_the_deadline() {
-    let options = ServeOptions { hello_deadline: Duration::from_millis(50), ..ServeOptions::default() };
+    let options = ServeOptions {
+        hello_deadline: Duration::from_millis(50),
+        ..ServeOptions::default()
+    };
     let gateway = gateway(options).await;
     assert_eq!(gateway.raw(b"").await, b"");
     assert_eq!(gateway.raw(b"\x16\x03\x01\x02").await, b"");
@@ -181,7 +212,10 @@ async fn new_routes_cut_no_connection() {
     stream.write_all(b"still there").await.unwrap();
     stream.shutdown().await.unwrap();
     let mut received = String::new();
-    timeout(PATIENCE, stream.read_to_string(&mut received)).await.unwrap().unwrap();
+    timeout(PATIENCE, stream.read_to_string(&mut received))
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(received, "still there");
 }
 
@@ -194,18 +228,28 @@ async fn a_shutdown_lets_connections_finish_and_accepts_no_more() {
     assert_eq!(greeting(&mut stream).await, "first");
     gateway.shutdown.cancel();
     // The listener closes a moment after the cancellation: a level to wait for.
-    timeout(PATIENCE, async { while TcpStream::connect(gateway.address).await.is_ok() {} }).await.unwrap();
+    timeout(PATIENCE, async {
+        while TcpStream::connect(gateway.address).await.is_ok() {}
+    })
+    .await
+    .unwrap();
     stream.write_all(b"last words").await.unwrap();
     stream.shutdown().await.unwrap();
     let mut received = String::new();
-    timeout(PATIENCE, stream.read_to_string(&mut received)).await.unwrap().unwrap();
+    timeout(PATIENCE, stream.read_to_string(&mut received))
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(received, "last words");
     timeout(PATIENCE, gateway.task).await.unwrap().unwrap();
 }
 
 #[tokio::test]
 async fn the_drain_ends_at_its_deadline() {
-    let options = ServeOptions { drain_deadline: Duration::from_millis(50), ..ServeOptions::default() };
+    let options = ServeOptions {
+        drain_deadline: Duration::from_millis(50),
+        ..ServeOptions::default()
+    };
     let gateway = gateway(options).await;
     let first = gateway.backend("api.first.example", "first").await;
     gateway.route(&[("api.first.example", Some(first))]);

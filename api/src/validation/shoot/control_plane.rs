@@ -74,6 +74,11 @@ fn kube_api_server(path: &Path, config: &KubeApiServerConfig, errors: &mut Field
             errors,
         );
     }
+    encryption_and_tokens(path, config, errors);
+    admission_plugins(&path.child("admissionPlugins"), config, errors);
+}
+
+fn encryption_and_tokens(path: &Path, config: &KubeApiServerConfig, errors: &mut FieldErrors) {
     if let Some(provider) = config
         .encryption_config
         .as_ref()
@@ -102,17 +107,19 @@ fn kube_api_server(path: &Path, config: &KubeApiServerConfig, errors: &mut Field
             "must be between 720h and 2160h (30 to 90 days)",
         ));
     }
-    let plugins = path.child("admissionPlugins");
+}
+
+fn admission_plugins(path: &Path, config: &KubeApiServerConfig, errors: &mut FieldErrors) {
     for (index, plugin) in config.admission_plugins.iter().enumerate() {
         checks::required(
-            &plugins.index(index).child("name"),
+            &path.index(index).child("name"),
             &plugin.name,
             "must name an admission plugin",
             errors,
         );
     }
     checks::unique(
-        &plugins,
+        path,
         "name",
         config.admission_plugins.iter().map(|plugin| plugin.name.as_str()),
         errors,

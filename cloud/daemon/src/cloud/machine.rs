@@ -48,7 +48,14 @@ impl Cloud {
             decide(tables, name, spec, last, |spec, address| {
                 let image = image.map(|image| image.version)?;
                 let uid = uid.simple().to_string();
-                Ok(MachineRecord { spec, address, uid, created: created.to_string(), image, deleting: false })
+                Ok(MachineRecord {
+                    spec,
+                    address,
+                    uid,
+                    created: created.to_string(),
+                    image,
+                    deleting: false,
+                })
             })
         })?;
         self.last_addresses.lock().insert(range, record.address);
@@ -63,24 +70,40 @@ impl Cloud {
             phase = self.phase_without_process(name);
         }
         let provider_id = format!("local:///{}/{name}", self.layout.landscape());
-        let status =
-            MachineStatus { phase, message, address: record.address, provider_id, created: record.created };
-        Ok(Machine { name: name.to_owned(), spec: record.spec, status })
+        let status = MachineStatus {
+            phase,
+            message,
+            address: record.address,
+            provider_id,
+            created: record.created,
+        };
+        Ok(Machine {
+            name: name.to_owned(),
+            spec: record.spec,
+            status,
+        })
     }
 
     /// A machine that ran once has the runtime's record of it.
     fn phase_without_process(&self, name: &str) -> Phase {
-        if self.layout.runc().join(name).exists() { Phase::Stopped } else { Phase::Pending }
+        if self.layout.runc().join(name).exists() {
+            Phase::Stopped
+        } else {
+            Phase::Pending
+        }
     }
 
     pub(crate) fn delete_machine(&self, name: &str) -> Result<(), Error> {
         let key = key::<MachineRecord>(name);
-        let record = self.store.put(name, |tables| {
-            let record = tables.machines.get(name).ok_or_else(|| not_found("machine", name))?;
-            Ok(MachineRecord { deleting: true, ..record.clone() })
-        })?;
         let lock = self.lock(&key);
         let _guard = lock.lock();
+        let record = self.store.put(name, |tables| {
+            let record = tables.machines.get(name).ok_or_else(|| not_found("machine", name))?;
+            Ok(MachineRecord {
+                deleting: true,
+                ..record.clone()
+            })
+        })?;
         self.note(&key, self.remove_machine(name, &record))?;
         self.store.remove::<MachineRecord>(name)
     }
@@ -119,7 +142,9 @@ impl Cloud {
         let key = key::<MachineRecord>(name);
         let lock = self.lock(&key);
         let _guard = lock.lock();
-        let Some(record) = self.store.get::<MachineRecord>(name) else { return Err(not_found("machine", name)) };
+        let Some(record) = self.store.get::<MachineRecord>(name) else {
+            return Err(not_found("machine", name));
+        };
         if record.deleting {
             return Err(being_deleted("machine", name));
         }
@@ -135,7 +160,13 @@ impl Cloud {
         self.remove_container(name)?;
         self.prepare_root(name, record)?;
         let layout = self.layout.machine(name);
-        runtime::start(&self.layout, name, layout.bundle(), &layout.console(), &layout.runtime_log())?;
+        runtime::start(
+            &self.layout,
+            name,
+            layout.bundle(),
+            &layout.console(),
+            &layout.runtime_log(),
+        )?;
         tracing::info!(machine = name, address = %record.address, "started");
         Ok(())
     }
@@ -143,8 +174,10 @@ impl Cloud {
     fn connect_machine(&self, name: &str, record: &MachineRecord) -> Result<(), Error> {
         let namespace = self.layout.machine_namespace(name);
         let router = self.layout.network_namespace(&record.spec.network);
-        let network: NetworkRecord =
-            self.store.get(&record.spec.network).ok_or_else(|| not_found("network", &record.spec.network))?;
+        let network: NetworkRecord = self
+            .store
+            .get(&record.spec.network)
+            .ok_or_else(|| not_found("network", &record.spec.network))?;
         let note = Note::of(&namespace);
         if note.says(netns::identity(&namespace), netns::identity(&router)) {
             return Ok(());
@@ -178,6 +211,14 @@ impl Cloud {
             .open(&console)
             .map_err(Error::file("create", &console))?;
         mounts::overlay(&image.root, &layout.upper(), &layout.work(), &layout.root())?;
+        // Only before the first boot: afterwards the files are the machine's own, and its links must not be followed here.
+        if !layout.specification().exists() {
+            self.write_identity(name, record, &layout)?;
+        }
+        self.write_specification(name, record, &layout)
+    }
+
+    fn write_identity(&self, name: &str, record: &MachineRecord, layout: &MachineLayout) -> Result<(), Error> {
         let (domain, registry) = (self.layout.domain(), self.registry_name());
         let identity = Identity {
             name,
@@ -189,14 +230,10 @@ impl Cloud {
         };
         for (path, text) in identity_files(&identity) {
             let path = layout.root().join(path);
-            if path.exists() {
-                // Of an earlier boot, and perhaps the machine's own by now.
-                continue;
-            }
-            create_folder(path.parent().unwrap_or(Path::new("/")), 0o755)?;
+            create_folder(path.parent().unwrap_or_else(|| Path::new("/")), 0o755)?;
             fs_err::write(&path, text).map_err(Error::file("write", &path))?;
         }
-        self.write_specification(name, record, &layout)
+        Ok(())
     }
 
     fn write_specification(&self, name: &str, record: &MachineRecord, layout: &MachineLayout) -> Result<(), Error> {
@@ -223,7 +260,7 @@ impl Cloud {
             file.seek(SeekFrom::Start(length.saturating_sub(CONSOLE_SHOWN)))?;
             let mut text = Vec::new();
             file.read_to_end(&mut text)?;
-            Ok(String::from_utf8_lossy(&text).into_owned())
+            Ok::<_, std::io::Error>(String::from_utf8_lossy(&text).into_owned())
         };
         match read() {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
@@ -274,13 +311,23 @@ fn decide(
         // An address of the cloud's choice is part of what is, not of what was wished.
         if present.spec != spec {
             let message = format!("the machine {name:?} exists with another specification");
-            return Err(refuse(ErrorCode::Conflict, message, "a machine cannot change: delete it first"));
+            return Err(refuse(
+                ErrorCode::Conflict,
+                message,
+                "a machine cannot change: delete it first",
+            ));
         }
         return Ok(present.clone());
     }
     let cidr = usable_network(tables, &spec.network)?.spec.cidr;
-    let machines = tables.machines.iter().filter(|(_, machine)| machine.spec.network == spec.network);
-    let taken: BTreeSet<Ipv4Addr> = machines.map(|(_, machine)| machine.address).chain(gateway(cidr)).collect();
+    let machines = tables
+        .machines
+        .iter()
+        .filter(|(_, machine)| machine.spec.network == spec.network);
+    let taken: BTreeSet<Ipv4Addr> = machines
+        .map(|(_, machine)| machine.address)
+        .chain(gateway(cidr))
+        .collect();
     let address = match spec.address {
         Some(address) => check_address(address, cidr, &taken)?,
         None => choose_address(cidr, &taken, last)?,
@@ -291,19 +338,32 @@ fn decide(
 fn check_address(address: Ipv4Addr, cidr: Ipv4Net, taken: &BTreeSet<Ipv4Addr>) -> Result<Ipv4Addr, Error> {
     if !cidr.contains(&address) || address == cidr.network() || address == cidr.broadcast() {
         let message = format!("{address} cannot be a machine's address in the network {cidr}");
-        return Err(refuse(ErrorCode::Invalid, message, "leave the address out, or choose one inside"));
+        return Err(refuse(
+            ErrorCode::Invalid,
+            message,
+            "leave the address out, or choose one inside",
+        ));
     }
     if taken.contains(&address) {
         let message = format!("{address} is the gateway's or another machine's address");
-        return Err(refuse(ErrorCode::Conflict, message, "leave the address out, or choose another"));
+        return Err(refuse(
+            ErrorCode::Conflict,
+            message,
+            "leave the address out, or choose another",
+        ));
     }
     Ok(address)
 }
 
 fn choose_address(cidr: Ipv4Net, taken: &BTreeSet<Ipv4Addr>, last: Option<Ipv4Addr>) -> Result<Ipv4Addr, Error> {
     let start = Ipv4Addr::from(u32::from(cidr.network()).saturating_add(FIRST_ADDRESS));
-    next_free(cidr, taken, last.or(Some(start)))
-        .ok_or_else(|| refuse(ErrorCode::Exhausted, format!("no address is left in {cidr}"), "delete machines, or use another network"))
+    next_free(cidr, taken, last.or(Some(start))).ok_or_else(|| {
+        refuse(
+            ErrorCode::Exhausted,
+            format!("no address is left in {cidr}"),
+            "delete machines, or use another network",
+        )
+    })
 }
 
 #[cfg(test)]
@@ -314,16 +374,29 @@ mod tests {
 
     fn record(spec: MachineSpec, address: Ipv4Addr) -> MachineRecord {
         let text = |text: &str| text.to_owned();
-        MachineRecord { spec, address, uid: text("u"), created: text("now"), image: text("i"), deleting: false }
+        MachineRecord {
+            spec,
+            address,
+            uid: text("u"),
+            created: text("now"),
+            image: text("i"),
+            deleting: false,
+        }
     }
 
     fn tables() -> Tables {
         let mut tables = Tables::default();
         let spec = NetworkSpec::routed("10.1.0.0/24".parse().unwrap());
-        let network = NetworkRecord { spec, uplink: Ipv4Addr::new(172, 30, 1, 1), deleting: false };
+        let network = NetworkRecord {
+            spec,
+            uplink: Ipv4Addr::new(172, 30, 1, 1),
+            deleting: false,
+        };
         tables.networks.insert("seed".into(), network);
         let address = Ipv4Addr::new(10, 1, 0, 10);
-        tables.machines.insert("old".into(), record(MachineSpec::new("seed"), address));
+        tables
+            .machines
+            .insert("old".into(), record(MachineSpec::new("seed"), address));
         tables
     }
 
@@ -331,7 +404,10 @@ mod tests {
     fn check(name: &str, spec: MachineSpec, expected: &str) {
         let answer =
             decide(&tables(), name, spec, None, |spec, address| Ok(record(spec, address))).map(|record| record.address);
-        assert_eq!(answer.map_or_else(|error| error.to_string(), |address| address.to_string()), expected);
+        assert_eq!(
+            answer.map_or_else(|error| error.to_string(), |address| address.to_string()),
+            expected
+        );
     }
 
     #[test]
@@ -346,12 +422,20 @@ mod tests {
             "the machine \"old\" exists with another specification (a machine cannot change: delete it first)",
         );
         check("new", at(20), "10.1.0.20");
-        check("new", at(1), "10.1.0.1 is the gateway's or another machine's address (leave the address out, or choose another)");
+        check(
+            "new",
+            at(1),
+            "10.1.0.1 is the gateway's or another machine's address (leave the address out, or choose another)",
+        );
         check(
             "new",
             at(255),
             "10.1.0.255 cannot be a machine's address in the network 10.1.0.0/24 (leave the address out, or choose one inside)",
         );
-        check("new", MachineSpec::new("x"), "there is no network \"x\" (create the network first)");
+        check(
+            "new",
+            MachineSpec::new("x"),
+            "there is no network \"x\" (create the network first)",
+        );
     }
 }

@@ -8,7 +8,7 @@ mod machine;
 mod names;
 mod network;
 mod recover;
-mod requests;
+pub(crate) mod requests;
 
 use std::{
     collections::BTreeMap,
@@ -121,7 +121,11 @@ impl Cloud {
         BACKBONE.contains(&address)
             || routed.any(|network| {
                 network.spec.cidr.contains(&address)
-                    || network.spec.routes.iter().any(|route| route.destination.contains(&address))
+                    || network
+                        .spec
+                        .routes
+                        .iter()
+                        .any(|route| route.destination.contains(&address))
             })
     }
 
@@ -172,7 +176,11 @@ fn check_name(kind: &str, name: &str, longest: usize) -> Result<(), Error> {
         return Ok(());
     }
     let message = format!("{name:?} cannot be the name of a {kind}");
-    Err(refuse(ErrorCode::Invalid, message, format!("use one to {longest} characters of a-z, 0-9 and dashes inside")))
+    Err(refuse(
+        ErrorCode::Invalid,
+        message,
+        format!("use one to {longest} characters of a-z, 0-9 and dashes inside"),
+    ))
 }
 
 fn not_found(kind: &str, name: &str) -> Error {
@@ -180,13 +188,25 @@ fn not_found(kind: &str, name: &str) -> Error {
 }
 
 fn being_deleted(kind: &str, name: &str) -> Error {
-    refuse(ErrorCode::Conflict, format!("the {kind} {name:?} is being deleted"), "wait until it is gone")
+    refuse(
+        ErrorCode::Conflict,
+        format!("the {kind} {name:?} is being deleted"),
+        "wait until it is gone",
+    )
 }
 
 /// A network that something may be put into.
 fn usable_network<'tables>(tables: &'tables Tables, name: &str) -> Result<&'tables crate::store::NetworkRecord, Error> {
     let network = tables.networks.get(name).ok_or_else(|| {
-        refuse(ErrorCode::Invalid, format!("there is no network {name:?}"), "create the network first")
+        refuse(
+            ErrorCode::Invalid,
+            format!("there is no network {name:?}"),
+            "create the network first",
+        )
     })?;
-    if network.deleting { Err(being_deleted("network", name)) } else { Ok(network) }
+    if network.deleting {
+        Err(being_deleted("network", name))
+    } else {
+        Ok(network)
+    }
 }

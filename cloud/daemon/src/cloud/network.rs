@@ -46,8 +46,17 @@ impl Cloud {
         let record: NetworkRecord = self.store.get(name).ok_or_else(|| not_found("network", name))?;
         let (phase, message) = self.phase(&key::<NetworkRecord>(name), record.deleting);
         let gateway = gateway(record.spec.cidr).unwrap_or(Ipv4Addr::UNSPECIFIED);
-        let status = NetworkStatus { phase, message, gateway, uplink: record.uplink };
-        Ok(Network { name: name.to_owned(), spec: record.spec, status })
+        let status = NetworkStatus {
+            phase,
+            message,
+            gateway,
+            uplink: record.uplink,
+        };
+        Ok(Network {
+            name: name.to_owned(),
+            spec: record.spec,
+            status,
+        })
     }
 
     pub(crate) fn delete_network(&self, name: &str) -> Result<(), Error> {
@@ -70,7 +79,9 @@ impl Cloud {
         let key = key::<NetworkRecord>(name);
         let lock = self.lock(&key);
         let _guard = lock.lock();
-        let Some(record) = self.store.get::<NetworkRecord>(name) else { return Err(not_found("network", name)) };
+        let Some(record) = self.store.get::<NetworkRecord>(name) else {
+            return Err(not_found("network", name));
+        };
         self.note(&key, self.make_network(name, &record))
     }
 
@@ -84,7 +95,12 @@ impl Cloud {
             note.write(netns::identity(&router), netns::identity(&backbone))?;
         }
         self.apply_balancing(name, record)?;
-        let routes: Vec<_> = record.spec.routes.iter().map(|route| (route.destination, route.via)).collect();
+        let routes: Vec<_> = record
+            .spec
+            .routes
+            .iter()
+            .map(|route| (route.destination, route.via))
+            .collect();
         let batch = links::routes(&present_routes(&router)?, &routes);
         netns::ip(&router, &batch, &format!("set the routes of network {name}"))?;
         self.apply_backbone_routes(None)?;
@@ -93,11 +109,17 @@ impl Cloud {
 
     fn make_router(&self, name: &str, record: &NetworkRecord) -> Result<(), Error> {
         let router = self.layout.network_namespace(name);
-        let Some(gateway) = gateway(record.spec.cidr) else { return Err(too_small(record.spec.cidr)) };
+        let Some(gateway) = gateway(record.spec.cidr) else {
+            return Err(too_small(record.spec.cidr));
+        };
         netns::create(&router)?;
         netns::set_parameters(&router, links::ROUTER_PARAMETERS)?;
         let uplink = links::uplink(record.uplink, &router);
-        netns::ip(&self.layout.backbone_namespace(), &uplink, &format!("connect network {name} to the backbone"))?;
+        netns::ip(
+            &self.layout.backbone_namespace(),
+            &uplink,
+            &format!("connect network {name} to the backbone"),
+        )?;
         let links = links::router(record.spec.cidr, gateway, record.uplink);
         netns::ip(&router, &links, &format!("make the router of network {name}"))
     }
@@ -120,8 +142,16 @@ impl Cloud {
         let wished: Vec<Ipv4Addr> = balanced.iter().map(|balanced| balanced.address).collect();
         let batch = links::load_balancer_addresses(&present_load_balancers(&router)?, &wished);
         // Addresses that come must be there before the rules, and those that go may go before: nothing leads to them any more.
-        netns::ip(&router, &batch, &format!("set the load balancers' addresses of network {name}"))?;
-        netns::nft(&router, &rules::router(&record.spec, &balanced), &format!("set the rules of network {name}"))
+        netns::ip(
+            &router,
+            &batch,
+            &format!("set the load balancers' addresses of network {name}"),
+        )?;
+        netns::nft(
+            &router,
+            &rules::router(&record.spec, &balanced),
+            &format!("set the rules of network {name}"),
+        )
     }
 
     /// Lets the cloud's own services reach the routed networks.
@@ -135,7 +165,13 @@ impl Cloud {
             let is_there = netns::identity(&self.layout.network_namespace(name)).is_some();
             if network.spec.routed && is_there && !network.deleting && Some(name.as_str()) != except {
                 wished.push((network.spec.cidr, network.uplink));
-                wished.extend(network.spec.routes.iter().map(|route| (route.destination, network.uplink)));
+                wished.extend(
+                    network
+                        .spec
+                        .routes
+                        .iter()
+                        .map(|route| (route.destination, network.uplink)),
+                );
             }
         }
         let batch = links::routes(&present_routes(&backbone)?, &wished);
@@ -144,7 +180,9 @@ impl Cloud {
 
     fn ensure_metadata_server(self: &Arc<Self>, name: &str) -> Result<(), Error> {
         let router = self.layout.network_namespace(name);
-        let Some(identity) = netns::identity(&router) else { return Ok(()) };
+        let Some(identity) = netns::identity(&router) else {
+            return Ok(());
+        };
         let mut servers = self.metadata.lock();
         if servers.get(name).is_some_and(|server| server.router == identity) {
             return Ok(());
@@ -171,12 +209,7 @@ impl Cloud {
     }
 }
 
-fn decide(
-    tables: &Tables,
-    name: &str,
-    spec: NetworkSpec,
-    last: Option<Ipv4Addr>,
-) -> Result<NetworkRecord, Error> {
+fn decide(tables: &Tables, name: &str, spec: NetworkSpec, last: Option<Ipv4Addr>) -> Result<NetworkRecord, Error> {
     validate(tables, name, &spec)?;
     if let Some(present) = tables.networks.get(name) {
         if present.deleting {
@@ -184,15 +217,30 @@ fn decide(
         }
         if present.spec.cidr != spec.cidr {
             let message = format!("the network {name:?} exists with the range {}", present.spec.cidr);
-            return Err(refuse(ErrorCode::Conflict, message, "a network's range cannot change: delete the network first"));
+            return Err(refuse(
+                ErrorCode::Conflict,
+                message,
+                "a network's range cannot change: delete the network first",
+            ));
         }
-        return Ok(NetworkRecord { spec, ..present.clone() });
+        return Ok(NetworkRecord {
+            spec,
+            ..present.clone()
+        });
     }
     let taken: BTreeSet<Ipv4Addr> = tables.networks.values().map(|network| network.uplink).collect();
     let uplink = next_free(UPLINKS, &taken, last).ok_or_else(|| {
-        refuse(ErrorCode::Exhausted, "no router address is left in the backbone", "delete networks that are not used")
+        refuse(
+            ErrorCode::Exhausted,
+            "no router address is left in the backbone",
+            "delete networks that are not used",
+        )
     })?;
-    Ok(NetworkRecord { spec, uplink, deleting: false })
+    Ok(NetworkRecord {
+        spec,
+        uplink,
+        deleting: false,
+    })
 }
 
 fn validate(tables: &Tables, name: &str, spec: &NetworkSpec) -> Result<(), Error> {
@@ -203,24 +251,41 @@ fn validate(tables: &Tables, name: &str, spec: &NetworkSpec) -> Result<(), Error
     let ranges = || std::iter::once(spec.cidr).chain(spec.routes.iter().map(|route| route.destination));
     for range in ranges() {
         if range.trunc() != range {
-            return invalid(format!("{range} has bits behind its prefix"), &format!("write {}", range.trunc()));
+            return invalid(
+                format!("{range} has bits behind its prefix"),
+                &format!("write {}", range.trunc()),
+            );
         }
         if overlaps(range, BACKBONE) || range.contains(&METADATA) || range.contains(&Ipv4Addr::LOCALHOST) {
-            return invalid(format!("{range} overlaps addresses of the cloud's own"), "choose a private range");
+            return invalid(
+                format!("{range} overlaps addresses of the cloud's own"),
+                "choose a private range",
+            );
         }
     }
     if let Some(route) = spec.routes.iter().find(|route| !spec.cidr.contains(&route.via)) {
-        return invalid(format!("{} is not in the network {}", route.via, spec.cidr), "routes lead to machines of the network");
+        return invalid(
+            format!("{} is not in the network {}", route.via, spec.cidr),
+            "routes lead to machines of the network",
+        );
     }
     if !spec.routed {
         return Ok(());
     }
-    for (other, network) in tables.networks.iter().filter(|(other, network)| *other != name && network.spec.routed) {
+    for (other, network) in tables
+        .networks
+        .iter()
+        .filter(|(other, network)| *other != name && network.spec.routed)
+    {
         let mut theirs =
             std::iter::once(network.spec.cidr).chain(network.spec.routes.iter().map(|route| route.destination));
         if theirs.any(|theirs| ranges().any(|range| overlaps(range, theirs))) {
             let message = format!("the network {name:?} overlaps the network {other:?}, and both are routed");
-            return Err(refuse(ErrorCode::Conflict, message, "choose another range, or make one of them not routed"));
+            return Err(refuse(
+                ErrorCode::Conflict,
+                message,
+                "choose another range, or make one of them not routed",
+            ));
         }
     }
     Ok(())
@@ -228,18 +293,38 @@ fn validate(tables: &Tables, name: &str, spec: &NetworkSpec) -> Result<(), Error
 
 fn decide_deletion(tables: &Tables, name: &str) -> Result<NetworkRecord, Error> {
     let record = tables.networks.get(name).ok_or_else(|| not_found("network", name))?;
-    let machines = tables.machines.iter().filter(|(_, machine)| machine.spec.network == name);
-    let load_balancers = tables.load_balancers.iter().filter(|(_, balancer)| balancer.spec.network == name);
-    let users: Vec<&str> = machines.map(|(name, _)| name.as_str()).chain(load_balancers.map(|(name, _)| name.as_str())).collect();
+    let machines = tables
+        .machines
+        .iter()
+        .filter(|(_, machine)| machine.spec.network == name);
+    let load_balancers = tables
+        .load_balancers
+        .iter()
+        .filter(|(_, balancer)| balancer.spec.network == name);
+    let users: Vec<&str> = machines
+        .map(|(name, _)| name.as_str())
+        .chain(load_balancers.map(|(name, _)| name.as_str()))
+        .collect();
     if !users.is_empty() {
         let message = format!("the network {name:?} is still used by {}", users.join(", "));
-        return Err(refuse(ErrorCode::InUse, message, "delete its machines and load balancers first"));
+        return Err(refuse(
+            ErrorCode::InUse,
+            message,
+            "delete its machines and load balancers first",
+        ));
     }
-    Ok(NetworkRecord { deleting: true, ..record.clone() })
+    Ok(NetworkRecord {
+        deleting: true,
+        ..record.clone()
+    })
 }
 
 fn too_small(cidr: Ipv4Net) -> Error {
-    refuse(ErrorCode::Invalid, format!("{cidr} is too small for a network"), "use a prefix of at most 29 bits")
+    refuse(
+        ErrorCode::Invalid,
+        format!("{cidr} is too small for a network"),
+        "use a prefix of at most 29 bits",
+    )
 }
 
 fn overlaps(one: Ipv4Net, other: Ipv4Net) -> bool {
@@ -269,7 +354,10 @@ fn present_routes(namespace: &std::path::Path) -> Result<Vec<(Ipv4Net, Ipv4Addr)
     let routes: Vec<Route> = query(namespace, &["-json", "-4", "route", "show"], "read routes")?;
     let parse = |route: Route| {
         // A route to a single address is shown without its prefix.
-        let destination = route.dst.parse::<Ipv4Net>().or_else(|_| route.dst.parse::<Ipv4Addr>().map(Ipv4Net::from));
+        let destination = route
+            .dst
+            .parse::<Ipv4Net>()
+            .or_else(|_| route.dst.parse::<Ipv4Addr>().map(Ipv4Net::from));
         Some((destination.ok()?, route.gateway?))
     };
     Ok(routes.into_iter().filter_map(parse).collect())
@@ -279,7 +367,10 @@ fn present_load_balancers(router: &std::path::Path) -> Result<Vec<Ipv4Addr>, Err
     let arguments = ["-json", "-4", "address", "show", "dev", links::UPLINK];
     let interfaces: Vec<Interface> = query(router, &arguments, "read the load balancers' addresses")?;
     let addresses = interfaces.into_iter().flat_map(|interface| interface.addr_info);
-    Ok(addresses.filter(|address| address.prefixlen == 32).map(|address| address.local).collect())
+    Ok(addresses
+        .filter(|address| address.prefixlen == 32)
+        .map(|address| address.local)
+        .collect())
 }
 
 fn query<T: serde::de::DeserializeOwned + Default>(
@@ -318,8 +409,14 @@ mod tests {
     #[test]
     fn networks_are_checked() {
         check(|_| {}, "172.30.1.2");
-        check(|spec| spec.cidr = "10.9.0.0/30".parse().unwrap(), "10.9.0.0/30 is too small for a network (use a prefix of at most 29 bits)");
-        check(|spec| spec.cidr = "10.9.0.1/24".parse().unwrap(), "10.9.0.1/24 has bits behind its prefix (write 10.9.0.0/24)");
+        check(
+            |spec| spec.cidr = "10.9.0.0/30".parse().unwrap(),
+            "10.9.0.0/30 is too small for a network (use a prefix of at most 29 bits)",
+        );
+        check(
+            |spec| spec.cidr = "10.9.0.1/24".parse().unwrap(),
+            "10.9.0.1/24 has bits behind its prefix (write 10.9.0.0/24)",
+        );
         check(
             |spec| spec.cidr = "172.30.4.0/24".parse().unwrap(),
             "172.30.4.0/24 overlaps addresses of the cloud's own (choose a private range)",

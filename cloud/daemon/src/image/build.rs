@@ -21,7 +21,14 @@ use crate::{Error, command, file_lock::FileLock};
 const BUILD_DEADLINE: Duration = Duration::from_secs(20 * 60);
 
 /// Folders that hold nothing but what the build left.
-const EMPTIED: &[&str] = &["usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/info", "var/cache", "var/log"];
+const EMPTIED: &[&str] = &[
+    "usr/share/doc",
+    "usr/share/man",
+    "usr/share/locale",
+    "usr/share/info",
+    "var/cache",
+    "var/log",
+];
 
 /// Builds the image below the cache, or finds it built. `progress` is told what is being done, in a few words.
 /// Blocks for some 20 seconds when there is something to build: call it from a thread that may.
@@ -69,22 +76,38 @@ fn install_packages(workshop: &Path, root: &Path) -> Result<(), Error> {
     for option in proxies_of_apt()? {
         mmdebstrap.arg(format!("--aptopt={option}"));
     }
-    mmdebstrap.arg(&codename).arg(root).args(write_sources(workshop, &codename)?);
-    command::run(&mut mmdebstrap, "install the packages of the machine image", BUILD_DEADLINE)?;
+    mmdebstrap
+        .arg(&codename)
+        .arg(root)
+        .args(write_sources(workshop, &codename)?);
+    command::run(
+        &mut mmdebstrap,
+        "install the packages of the machine image",
+        BUILD_DEADLINE,
+    )?;
     Ok(())
 }
 
 /// The host's proxies for packages: mmdebstrap looks at its sources only if told so, and at its settings not at all.
 fn proxies_of_apt() -> Result<Vec<String>, Error> {
-    let dump = command::run(Command::new("apt-config").arg("dump"), "read apt's settings", command::QUICK)?;
+    let dump = command::run(
+        Command::new("apt-config").arg("dump"),
+        "read apt's settings",
+        command::QUICK,
+    )?;
     let is_proxy = |line: &&str| line.starts_with("Acquire::http") && line.contains("::Proxy");
     Ok(dump.lines().filter(is_proxy).map(str::to_owned).collect())
 }
 
 fn write_sources(workshop: &Path, codename: &str) -> Result<Vec<PathBuf>, Error> {
-    let selected: Vec<SourceFile> = read_sources()?.iter().filter_map(|file| select(file, codename)).collect();
+    let selected: Vec<SourceFile> = read_sources()?
+        .iter()
+        .filter_map(|file| select(file, codename))
+        .collect();
     if selected.is_empty() {
-        return Err(Error::NoSources { distribution: codename.to_owned() });
+        return Err(Error::NoSources {
+            distribution: codename.to_owned(),
+        });
     }
     let mut paths = Vec::new();
     for (index, file) in selected.iter().enumerate() {
@@ -99,8 +122,11 @@ fn read_sources() -> Result<Vec<SourceFile>, Error> {
     let folder = Path::new("/etc/apt/sources.list.d");
     let mut paths = vec![PathBuf::from("/etc/apt/sources.list")];
     if folder.is_dir() {
-        let mut parts: Vec<PathBuf> =
-            fs_err::read_dir(folder).map_err(Error::file("read", folder))?.flatten().map(|entry| entry.path()).collect();
+        let mut parts: Vec<PathBuf> = fs_err::read_dir(folder)
+            .map_err(Error::file("read", folder))?
+            .flatten()
+            .map(|entry| entry.path())
+            .collect();
         parts.sort();
         paths.extend(parts);
     }
@@ -141,7 +167,8 @@ fn add_files(root: &Path) -> Result<(), Error> {
     for file in FILES {
         let path = prepare(root, file.path)?;
         fs_err::write(&path, file.text).map_err(Error::file("write", &path))?;
-        fs_err::set_permissions(&path, Permissions::from_mode(file.mode)).map_err(Error::file("change mode of", &path))?;
+        fs_err::set_permissions(&path, Permissions::from_mode(file.mode))
+            .map_err(Error::file("change mode of", &path))?;
     }
     for (link, target) in LINKS {
         add_link(root, link, target)?;
@@ -149,7 +176,13 @@ fn add_files(root: &Path) -> Result<(), Error> {
     for unit in MASKED_UNITS {
         add_link(root, &format!("etc/systemd/system/{unit}"), "/dev/null")?;
     }
-    for path in ["etc/machine-id", "etc/hostname", "etc/hosts", "etc/resolv.conf", "var/lib/dbus/machine-id"] {
+    for path in [
+        "etc/machine-id",
+        "etc/hostname",
+        "etc/hosts",
+        "etc/resolv.conf",
+        "var/lib/dbus/machine-id",
+    ] {
         // Written per machine; as links they would lead astray.
         let path = root.join(path);
         if path.is_symlink() || path.exists() {

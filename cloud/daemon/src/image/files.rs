@@ -8,7 +8,11 @@ pub(crate) struct ImageFile {
 }
 
 const fn file(path: &'static str, text: &'static str) -> ImageFile {
-    ImageFile { path, mode: 0o644, text }
+    ImageFile {
+        path,
+        mode: 0o644,
+        text,
+    }
 }
 
 pub(crate) const FILES: &[ImageFile] = &[
@@ -21,18 +25,36 @@ pub(crate) const FILES: &[ImageFile] = &[
         "etc/systemd/system/kubeception-user-data.service",
         include_str!("../../image/kubeception-user-data.service"),
     ),
-    file("etc/systemd/system/kubeception-mounts.service", include_str!("../../image/kubeception-mounts.service")),
-    file("etc/systemd/system/containerd.service", include_str!("../../image/containerd.service")),
-    file("etc/containerd/config.toml", include_str!("../../image/containerd.toml")),
-    file("etc/systemd/journald.conf.d/kubeception.conf", include_str!("../../image/journald.conf")),
-    file("etc/systemd/system.conf.d/kubeception.conf", include_str!("../../image/system.conf")),
+    file(
+        "etc/systemd/system/kubeception-mounts.service",
+        include_str!("../../image/kubeception-mounts.service"),
+    ),
+    file(
+        "etc/systemd/system/containerd.service",
+        include_str!("../../image/containerd.service"),
+    ),
+    file(
+        "etc/containerd/config.toml",
+        include_str!("../../image/containerd.toml"),
+    ),
+    file(
+        "etc/systemd/journald.conf.d/kubeception.conf",
+        include_str!("../../image/journald.conf"),
+    ),
+    file(
+        "etc/systemd/system.conf.d/kubeception.conf",
+        include_str!("../../image/system.conf"),
+    ),
     file("etc/fstab", ""),
     file("etc/motd", ""),
 ];
 
 /// Symbolic links: path and target.
 pub(crate) const LINKS: &[(&str, &str)] = &[
-    ("etc/systemd/system/default.target", "/lib/systemd/system/multi-user.target"),
+    (
+        "etc/systemd/system/default.target",
+        "/lib/systemd/system/multi-user.target",
+    ),
     (
         "etc/systemd/system/multi-user.target.wants/kubeception-user-data.service",
         "/etc/systemd/system/kubeception-user-data.service",
@@ -115,8 +137,13 @@ pub(crate) const PACKAGES: &[&str] = &[
 ];
 
 /// What nobody reads in a machine. Packages are unpacked without it.
-pub(crate) const EXCLUDED: &[&str] =
-    &["/usr/share/doc/*", "/usr/share/info/*", "/usr/share/lintian/*", "/usr/share/locale/*", "/usr/share/man/*"];
+pub(crate) const EXCLUDED: &[&str] = &[
+    "/usr/share/doc/*",
+    "/usr/share/info/*",
+    "/usr/share/lintian/*",
+    "/usr/share/locale/*",
+    "/usr/share/man/*",
+];
 
 /// Version of the containerd that goes into the image, and its programs.
 pub(crate) const CONTAINERD: &str = "containerd-2.2.1";

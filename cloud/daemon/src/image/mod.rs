@@ -31,10 +31,18 @@ pub struct MachineImage {
 
 /// The cache of everything that is fetched or built once per user: `KUBECEPTION_CACHE`, else the user's cache folder.
 pub fn default_cache() -> PathBuf {
-    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let variable = |name| {
+        std::env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
     variable("KUBECEPTION_CACHE").unwrap_or_else(|| {
         variable("XDG_CACHE_HOME")
-            .unwrap_or_else(|| variable("HOME").unwrap_or_else(|| PathBuf::from("/root")).join(".cache"))
+            .unwrap_or_else(|| {
+                variable("HOME")
+                    .unwrap_or_else(|| PathBuf::from("/root"))
+                    .join(".cache")
+            })
             .join("kubeception")
     })
 }
@@ -42,19 +50,30 @@ pub fn default_cache() -> PathBuf {
 /// The image that this version of the code wants, if it is built.
 pub fn find(cache: &Path) -> Result<MachineImage, Error> {
     let image = wanted(cache)?;
-    if image.root.is_dir() { Ok(image) } else { Err(Error::NoImage { version: image.version }) }
+    if image.root.is_dir() {
+        Ok(image)
+    } else {
+        Err(Error::NoImage { version: image.version })
+    }
 }
 
 /// The image of this version, if it is still in the cache: a machine keeps the image that it was made with.
 pub(crate) fn find_version(cache: &Path, version: &str) -> Result<MachineImage, Error> {
     let root = folder(cache).join(version);
     let version = version.to_owned();
-    if root.is_dir() { Ok(MachineImage { version, root }) } else { Err(Error::NoImage { version }) }
+    if root.is_dir() {
+        Ok(MachineImage { version, root })
+    } else {
+        Err(Error::NoImage { version })
+    }
 }
 
 fn wanted(cache: &Path) -> Result<MachineImage, Error> {
     let version = version(&Distribution::of_host()?);
-    Ok(MachineImage { root: folder(cache).join(&version), version })
+    Ok(MachineImage {
+        root: folder(cache).join(&version),
+        version,
+    })
 }
 
 fn folder(cache: &Path) -> PathBuf {
@@ -101,7 +120,12 @@ fn version(distribution: &Distribution) -> String {
     add(&distribution.name);
     add(&distribution.codename);
     add(files::CONTAINERD);
-    for list in [files::PACKAGES, files::EXCLUDED, files::MASKED_UNITS, files::CONTAINERD_PROGRAMS] {
+    for list in [
+        files::PACKAGES,
+        files::EXCLUDED,
+        files::MASKED_UNITS,
+        files::CONTAINERD_PROGRAMS,
+    ] {
         list.iter().for_each(|part| add(part));
     }
     for file in files::FILES {
@@ -114,10 +138,13 @@ fn version(distribution: &Distribution) -> String {
         add(target);
     }
     let digest = hash.finalize();
-    digest.iter().take(6).fold(format!("{}-", distribution.codename), |mut version, byte| {
-        let _ = write!(version, "{byte:02x}");
-        version
-    })
+    digest
+        .iter()
+        .take(6)
+        .fold(format!("{}-", distribution.codename), |mut version, byte| {
+            let _ = write!(version, "{byte:02x}");
+            version
+        })
 }
 
 #[cfg(test)]
@@ -128,13 +155,24 @@ mod tests {
     fn the_distribution_is_read_from_os_release() {
         let text = "PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nVERSION_CODENAME=bookworm\nID=debian\n";
         let distribution = Distribution::parse(text).unwrap();
-        assert_eq!(distribution, Distribution { name: "debian".into(), codename: "bookworm".into() });
+        assert_eq!(
+            distribution,
+            Distribution {
+                name: "debian".into(),
+                codename: "bookworm".into()
+            }
+        );
         assert!(Distribution::parse("ID=fedora\nVERSION_CODENAME=\"\"\n").is_err());
     }
 
     #[test]
     fn the_version_depends_on_the_distribution() {
-        let of = |codename: &str| version(&Distribution { name: "debian".into(), codename: codename.into() });
+        let of = |codename: &str| {
+            version(&Distribution {
+                name: "debian".into(),
+                codename: codename.into(),
+            })
+        };
         assert_eq!(of("bookworm"), of("bookworm"));
         assert_ne!(of("bookworm")["bookworm-".len()..], of("trixie")["trixie-".len()..]);
     }

@@ -32,12 +32,18 @@ pub(crate) fn select(file: &SourceFile, codename: &str) -> Option<SourceFile> {
         Format::List => select_lines(&file.text, codename),
         Format::Paragraphs => select_paragraphs(&file.text, codename),
     };
-    (!text.is_empty()).then_some(SourceFile { format: file.format, text })
+    (!text.is_empty()).then_some(SourceFile {
+        format: file.format,
+        text,
+    })
 }
 
 /// `bookworm`, `bookworm-updates`, `bookworm-security`, and the old `bookworm/updates`; not backports, which apt does not prefer.
 fn is_suite_of(suite: &str, codename: &str) -> bool {
-    matches!(suite.strip_prefix(codename), Some("" | "-updates" | "-security" | "/updates"))
+    matches!(
+        suite.strip_prefix(codename),
+        Some("" | "-updates" | "-security" | "/updates")
+    )
 }
 
 /// Third parties who use the distribution's code name as a suite call their component otherwise.
@@ -48,7 +54,9 @@ fn is_main<'text>(mut components: impl Iterator<Item = &'text str>) -> bool {
 fn select_lines(text: &str, codename: &str) -> String {
     let mut selected = String::new();
     for line in text.lines() {
-        let Some(rest) = line.trim().strip_prefix("deb ") else { continue };
+        let Some(rest) = line.trim().strip_prefix("deb ") else {
+            continue;
+        };
         let rest = match rest.trim_start().strip_prefix('[') {
             Some(options) => options.split_once(']').map_or("", |(_, rest)| rest),
             None => rest,
@@ -80,15 +88,25 @@ fn select_paragraphs(text: &str, codename: &str) -> String {
 
 fn select_paragraph(lines: &[&str], codename: &str) -> Option<String> {
     let words = |name: &str| -> Vec<&str> {
-        field(lines, name).iter().flat_map(|line| line.split_whitespace()).collect()
+        field(lines, name)
+            .iter()
+            .flat_map(|line| line.split_whitespace())
+            .collect()
     };
-    let suites: Vec<&str> = words("suites").into_iter().filter(|suite| is_suite_of(suite, codename)).collect();
+    let suites: Vec<&str> = words("suites")
+        .into_iter()
+        .filter(|suite| is_suite_of(suite, codename))
+        .collect();
     let enabled = !matches!(words("enabled").first(), Some(&("no" | "false" | "0")));
     let usable = enabled && words("types").contains(&"deb") && is_main(words("components").into_iter());
     if suites.is_empty() || !usable {
         return None;
     }
-    let mut text = format!("Types: deb\nURIs: {}\nSuites: {}\n", words("uris").join(" "), suites.join(" "));
+    let mut text = format!(
+        "Types: deb\nURIs: {}\nSuites: {}\n",
+        words("uris").join(" "),
+        suites.join(" ")
+    );
     text += &format!("Components: {}\n", words("components").join(" "));
     // A path, or a key with one line of armour per line.
     let signed_by = field(lines, "signed-by");
@@ -129,7 +147,13 @@ mod tests {
 
     #[track_caller]
     fn check(format: Format, text: &str, expected: &str) {
-        let selected = select(&SourceFile { format, text: text.into() }, "bookworm");
+        let selected = select(
+            &SourceFile {
+                format,
+                text: text.into(),
+            },
+            "bookworm",
+        );
         assert_eq!(selected.map(|file| file.text).unwrap_or_default(), expected);
     }
 
@@ -159,7 +183,10 @@ mod tests {
 
     #[test]
     fn a_file_of_third_parties_vanishes() {
-        let file = SourceFile { format: Format::List, text: "deb http://other.example/apt stable main\n".into() };
+        let file = SourceFile {
+            format: Format::List,
+            text: "deb http://other.example/apt stable main\n".into(),
+        };
         assert_eq!(select(&file, "bookworm"), None);
     }
 }

@@ -13,7 +13,10 @@ pub(crate) fn gateway(cidr: Ipv4Net) -> Option<Ipv4Addr> {
 /// remember for a while who had it.
 pub(crate) fn next_free(range: Ipv4Net, taken: &BTreeSet<Ipv4Addr>, last: Option<Ipv4Addr>) -> Option<Ipv4Addr> {
     let free = |address: &Ipv4Addr| !taken.contains(address);
-    let after = range.hosts().filter(|address| last.is_none_or(|last| *address > last)).find(free);
+    let after = range
+        .hosts()
+        .filter(|address| last.is_none_or(|last| *address > last))
+        .find(free);
     after.or_else(|| range.hosts().find(free))
 }
 
@@ -54,7 +57,11 @@ mod tests {
         let mut taken = BTreeSet::from([address(1)]);
         assert_eq!(next_free(range, &taken, None), Some(address(2)));
         assert_eq!(next_free(range, &taken, Some(address(4))), Some(address(5)));
-        assert_eq!(next_free(range, &taken, Some(address(6))), Some(address(2)), "begins again at the end");
+        assert_eq!(
+            next_free(range, &taken, Some(address(6))),
+            Some(address(2)),
+            "begins again at the end"
+        );
         taken.extend(range.hosts());
         assert_eq!(next_free(range, &taken, None), None);
     }
@@ -62,6 +69,9 @@ mod tests {
     #[test]
     fn names_of_ports_fit_the_kernel() {
         assert_eq!(port_name(Ipv4Addr::new(255, 255, 255, 254)), "kcfffffffe");
-        assert_eq!(hardware_address(Role::Uplink, Ipv4Addr::new(172, 30, 1, 1)), "02:02:ac:1e:01:01");
+        assert_eq!(
+            hardware_address(Role::Uplink, Ipv4Addr::new(172, 30, 1, 1)),
+            "02:02:ac:1e:01:01"
+        );
     }
 }

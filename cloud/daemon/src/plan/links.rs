@@ -25,8 +25,10 @@ pub(crate) const ROUTER_PARAMETERS: &[(&str, &str)] = &[
 ];
 
 /// The backbone only switches.
-pub(crate) const BACKBONE_PARAMETERS: &[(&str, &str)] =
-    &[("ipv4/conf/all/send_redirects", "0"), ("bridge/bridge-nf-call-iptables", "0")];
+pub(crate) const BACKBONE_PARAMETERS: &[(&str, &str)] = &[
+    ("ipv4/conf/all/send_redirects", "0"),
+    ("bridge/bridge-nf-call-iptables", "0"),
+];
 
 /// Pods are routed by their machine, and kube-proxy wants to see what its bridge carries.
 pub(crate) const MACHINE_PARAMETERS: &[(&str, &str)] =
@@ -122,14 +124,23 @@ mod tests {
 
     #[test]
     fn a_network() {
-        let (cidr, gateway, address) =
-            ("10.1.0.0/24".parse().unwrap(), Ipv4Addr::new(10, 1, 0, 1), Ipv4Addr::new(172, 30, 1, 1));
+        let (cidr, gateway, address) = (
+            "10.1.0.0/24".parse().unwrap(),
+            Ipv4Addr::new(10, 1, 0, 1),
+            Ipv4Addr::new(172, 30, 1, 1),
+        );
         let machine_address = Ipv4Addr::new(10, 1, 0, 10);
         let text = [
             ("backbone", backbone()),
-            ("backbone, per router", uplink(address, Path::new("/run/x/network-seed"))),
+            (
+                "backbone, per router",
+                uplink(address, Path::new("/run/x/network-seed")),
+            ),
             ("router", router(cidr, gateway, address)),
-            ("router, per machine", machine_port(machine_address, Path::new("/run/x/machine-seed"))),
+            (
+                "router, per machine",
+                machine_port(machine_address, Path::new("/run/x/machine-seed")),
+            ),
             ("machine", machine(machine_address, cidr, gateway)),
         ]
         .map(|(namespace, batch)| format!("# {namespace}\n{batch}"))
@@ -168,7 +179,12 @@ mod tests {
 
     #[test]
     fn only_differences_are_applied() {
-        let route = |last| (Ipv4Net::new(Ipv4Addr::new(10, 2, last, 0), 24).unwrap(), Ipv4Addr::new(10, 1, 0, last));
+        let route = |last| {
+            (
+                Ipv4Net::new(Ipv4Addr::new(10, 2, last, 0), 24).unwrap(),
+                Ipv4Addr::new(10, 1, 0, last),
+            )
+        };
         assert_eq!(
             routes(&[route(1), route(2)], &[route(2), route(3)]),
             "route del 10.2.1.0/24 via 10.1.0.1\nroute replace 10.2.3.0/24 via 10.1.0.3\n"

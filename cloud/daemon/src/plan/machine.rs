@@ -109,15 +109,24 @@ pub(crate) fn specification(wish: &Wish<'_>, host: &Host) -> Value {
 }
 
 fn capabilities(bounding: u64) -> Vec<String> {
-    let allowed = CAPABILITIES.iter().enumerate().filter(|(bit, _)| bounding >> bit & 1 == 1);
-    allowed.filter_map(|(_, name)| name.map(|name| format!("CAP_{name}"))).collect()
+    let allowed = CAPABILITIES
+        .iter()
+        .enumerate()
+        .filter(|(bit, _)| bounding >> bit & 1 == 1);
+    allowed
+        .filter_map(|(_, name)| name.map(|name| format!("CAP_{name}")))
+        .collect()
 }
 
 fn mounts(layout: &MachineLayout) -> Value {
     let mut mounts = vec![
         filesystem("/proc", "proc", &[]),
         filesystem("/dev", "tmpfs", &["nosuid", "strictatime", "mode=755", "size=65536k"]),
-        filesystem("/dev/pts", "devpts", &["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"]),
+        filesystem(
+            "/dev/pts",
+            "devpts",
+            &["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"],
+        ),
         filesystem("/dev/shm", "tmpfs", &["nosuid", "noexec", "nodev", "mode=1777"]),
         filesystem("/dev/mqueue", "mqueue", &["nosuid", "noexec", "nodev"]),
         filesystem("/sys", "sysfs", &["nosuid", "noexec", "nodev"]),
@@ -129,7 +138,10 @@ fn mounts(layout: &MachineLayout) -> Value {
         bind(Path::new("/dev/null"), "/dev/kmsg"),
         bind(&layout.console(), "/var/log/console.log"),
     ];
-    mounts.extend(DATA.iter().map(|name| bind(&layout.data(name), &format!("/var/lib/{name}"))));
+    mounts.extend(
+        DATA.iter()
+            .map(|name| bind(&layout.data(name), &format!("/var/lib/{name}"))),
+    );
     Value::Array(mounts)
 }
 
@@ -156,15 +168,30 @@ fn resources(flavor: Option<Flavor>) -> Value {
 
 /// Files that make a machine out of its image: path below the root, and content.
 pub(crate) fn identity_files(identity: &Identity<'_>) -> Vec<(String, String)> {
-    let Identity { name, address, uid, domain, registry, dns } = identity;
+    let Identity {
+        name,
+        address,
+        uid,
+        domain,
+        registry,
+        dns,
+    } = identity;
     vec![
         ("etc/hostname".into(), format!("{name}\n")),
-        ("etc/hosts".into(), format!("127.0.0.1 localhost\n::1 localhost\n{address} {name}.{domain} {name}\n")),
+        (
+            "etc/hosts".into(),
+            format!("127.0.0.1 localhost\n::1 localhost\n{address} {name}.{domain} {name}\n"),
+        ),
         ("etc/machine-id".into(), format!("{uid}\n")),
-        ("etc/resolv.conf".into(), format!("nameserver {dns}\noptions timeout:2 attempts:3\n")),
+        (
+            "etc/resolv.conf".into(),
+            format!("nameserver {dns}\noptions timeout:2 attempts:3\n"),
+        ),
         (
             format!("etc/containerd/certs.d/{registry}/hosts.toml"),
-            format!("server = \"http://{registry}\"\n\n[host.\"http://{registry}\"]\n  capabilities = [\"pull\", \"resolve\"]\n"),
+            format!(
+                "server = \"http://{registry}\"\n\n[host.\"http://{registry}\"]\n  capabilities = [\"pull\", \"resolve\"]\n"
+            ),
         ),
     ]
 }
@@ -196,13 +223,19 @@ mod tests {
         let namespace = layout.machine_namespace("seed");
         let wish = Wish {
             name: "seed",
-            flavor: Some(Flavor { cpu_millis: 1500, memory_mib: 2048 }),
+            flavor: Some(Flavor {
+                cpu_millis: 1500,
+                memory_mib: 2048,
+            }),
             namespace: &namespace,
             control_group: "/kubeception-local/seed".into(),
             layout: &layout.machine("seed"),
         };
         // All capabilities of this kernel but SYS_RESOURCE (24).
-        let host = Host { capabilities: 0x1ff_ffff_ffff & !(1 << 24), open_files: 1024 };
+        let host = Host {
+            capabilities: 0x1ff_ffff_ffff & !(1 << 24),
+            open_files: 1024,
+        };
         let text = serde_json::to_string_pretty(&specification(&wish, &host)).unwrap() + "\n";
         expect_file!["../../tests/golden/machine.json"].assert_eq(&text);
     }
@@ -211,12 +244,21 @@ mod tests {
     fn capabilities_stay_inside_the_bounding_set() {
         assert_eq!(capabilities(0b101), ["CAP_CHOWN", "CAP_DAC_READ_SEARCH"]);
         let all = capabilities(u64::MAX);
-        assert!(!all.contains(&"CAP_SYS_TIME".to_owned()) && !all.contains(&"CAP_SYS_MODULE".to_owned()), "{all:?}");
+        assert!(
+            !all.contains(&"CAP_SYS_TIME".to_owned()) && !all.contains(&"CAP_SYS_MODULE".to_owned()),
+            "{all:?}"
+        );
         assert_eq!(CAPABILITIES[38], Some("PERFMON"), "the order is the kernel's");
     }
 
     #[test]
     fn no_flavor_is_no_limit() {
-        assert_eq!(resources(None), resources(Some(Flavor { cpu_millis: 0, memory_mib: 0 })));
+        assert_eq!(
+            resources(None),
+            resources(Some(Flavor {
+                cpu_millis: 0,
+                memory_mib: 0
+            }))
+        );
     }
 }

@@ -37,7 +37,10 @@ pub(crate) fn router(network: &NetworkSpec, load_balancers: &[Balanced]) -> Stri
     let mut inside = vec![network.cidr.to_string()];
     inside.extend(network.routes.iter().map(|route| route.destination.to_string()));
     let inside = inside.join(", ");
-    let _ = writeln!(rules, "    oifname \"{MACHINES}\" ct status dnat ip saddr {{ {inside} }} masquerade");
+    let _ = writeln!(
+        rules,
+        "    oifname \"{MACHINES}\" ct status dnat ip saddr {{ {inside} }} masquerade"
+    );
     rules += "  }\n}\n";
     rules
 }
@@ -51,10 +54,16 @@ fn add_destination(rules: &mut String, balanced: &Balanced, port: &LoadBalancerP
     let _ = match balanced.backends.as_slice() {
         // Without a rule the connection ends at the router itself, where nobody listens: refused, not lost.
         [] => Ok(()),
-        [backend] => writeln!(rules, "    ip daddr {address} {protocol} dport {from} dnat to {backend}:{to}"),
+        [backend] => writeln!(
+            rules,
+            "    ip daddr {address} {protocol} dport {from} dnat to {backend}:{to}"
+        ),
         backends => {
-            let map: Vec<String> =
-                backends.iter().enumerate().map(|(index, backend)| format!("{index} : {backend} . {to}")).collect();
+            let map: Vec<String> = backends
+                .iter()
+                .enumerate()
+                .map(|(index, backend)| format!("{index} : {backend} . {to}"))
+                .collect();
             writeln!(
                 rules,
                 "    ip daddr {address} {protocol} dport {from} dnat to numgen inc mod {} map {{ {} }}",
@@ -76,10 +85,17 @@ mod tests {
     fn a_router_with_load_balancers() {
         let via = Ipv4Addr::new(10, 1, 0, 10);
         let network = NetworkSpec {
-            routes: vec![NetworkRoute { destination: "10.2.0.0/16".parse().unwrap(), via }],
+            routes: vec![NetworkRoute {
+                destination: "10.2.0.0/16".parse().unwrap(),
+                via,
+            }],
             ..NetworkSpec::routed("10.1.0.0/24".parse().unwrap())
         };
-        let port = |protocol, port, backend_port| LoadBalancerPort { protocol, port, backend_port };
+        let port = |protocol, port, backend_port| LoadBalancerPort {
+            protocol,
+            port,
+            backend_port,
+        };
         let load_balancers = [
             Balanced {
                 address: Ipv4Addr::new(172, 30, 2, 1),

@@ -46,22 +46,39 @@ pub(crate) fn name_of(cluster: &str, service: &Service) -> String {
 
 /// The load balancer that the Service needs.
 pub(crate) fn balancer_of(service: &Service, nodes: &[Node], network: &str) -> Result<LoadBalancerSpec, Unsupported> {
-    let ports = service.spec.as_ref().and_then(|spec| spec.ports.as_deref()).unwrap_or_default();
+    let ports = service
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.ports.as_deref())
+        .unwrap_or_default();
     let mut balancer_ports = Vec::with_capacity(ports.len());
     for port in ports {
         let protocol = match port.protocol.as_deref().unwrap_or("TCP") {
             "TCP" => Protocol::Tcp,
             "UDP" => Protocol::Udp,
-            other => return Err(Unsupported::Protocol { port: port.port, protocol: other.to_owned() }),
+            other => {
+                return Err(Unsupported::Protocol {
+                    port: port.port,
+                    protocol: other.to_owned(),
+                });
+            }
         };
-        let missing = Unsupported::NoNodePort { port: port.port };
+        let missing = || Unsupported::NoNodePort { port: port.port };
         let number = |value: i32| u16::try_from(value).ok().filter(|value| *value > 0);
-        let backend_port = port.node_port.and_then(number).ok_or(missing.clone())?;
-        let port = number(port.port).ok_or(missing)?;
-        balancer_ports.push(LoadBalancerPort { protocol, port, backend_port });
+        let backend_port = port.node_port.and_then(number).ok_or_else(missing)?;
+        let front_port = number(port.port).ok_or_else(missing)?;
+        balancer_ports.push(LoadBalancerPort {
+            protocol,
+            port: front_port,
+            backend_port,
+        });
     }
     balancer_ports.sort_unstable();
-    Ok(LoadBalancerSpec { network: network.to_owned(), ports: balancer_ports, backends: addresses(nodes) })
+    Ok(LoadBalancerSpec {
+        network: network.to_owned(),
+        ports: balancer_ports,
+        backends: addresses(nodes),
+    })
 }
 
 /// The internal addresses of the nodes that take part, sorted so that the same nodes give the same load balancer.
@@ -77,7 +94,10 @@ fn addresses(nodes: &[Node]) -> Vec<Ipv4Addr> {
         .iter()
         .filter(takes_part)
         .filter_map(|node| node.status.as_ref()?.addresses.as_ref())
-        .filter_map(|all| all.iter().find(|address| address.type_ == "InternalIP" && address.address.parse::<Ipv4Addr>().is_ok()))
+        .filter_map(|all| {
+            all.iter()
+                .find(|address| address.type_ == "InternalIP" && address.address.parse::<Ipv4Addr>().is_ok())
+        })
         .filter_map(|address| address.address.parse().ok())
         .collect();
     found.sort_unstable();
@@ -125,27 +145,43 @@ mod tests {
         ];
         let balancer = balancer_of(&service(|_| {}), &nodes, "seed").unwrap();
         assert_eq!(balancer.network, "seed");
-        assert_eq!(balancer.backends, [Ipv4Addr::new(10, 1, 0, 10), Ipv4Addr::new(10, 1, 0, 11)]);
-        let ports: Vec<_> = balancer.ports.iter().map(|port| (port.protocol, port.port, port.backend_port)).collect();
+        assert_eq!(
+            balancer.backends,
+            [Ipv4Addr::new(10, 1, 0, 10), Ipv4Addr::new(10, 1, 0, 11)]
+        );
+        let ports: Vec<_> = balancer
+            .ports
+            .iter()
+            .map(|port| (port.protocol, port.port, port.backend_port))
+            .collect();
         assert_eq!(ports, [(Protocol::Tcp, 443, 30443), (Protocol::Udp, 53, 30053)]);
     }
 
     #[test]
     fn what_cannot_be_balanced_is_said() {
-        let of = |change: fn(&mut serde_json::Value)| balancer_of(&service(change), &[], "seed").unwrap_err().to_string();
+        let of =
+            |change: fn(&mut serde_json::Value)| balancer_of(&service(change), &[], "seed").unwrap_err().to_string();
         assert_eq!(
             of(|service| service["spec"]["ports"][0]["protocol"] = json!("SCTP")),
             "port 443 has protocol SCTP, which the cloud does not balance"
         );
-        assert_eq!(of(|service| service["spec"]["ports"][1]["nodePort"] = json!(0)), "port 53 has no node port yet");
+        assert_eq!(
+            of(|service| service["spec"]["ports"][1]["nodePort"] = json!(0)),
+            "port 53 has no node port yet"
+        );
     }
 
     #[test]
     fn only_services_of_the_type_without_a_foreign_class_are_wanted() {
         assert!(is_wanted(&service(|_| {})));
-        assert!(!is_wanted(&service(|service| service["spec"]["type"] = json!("ClusterIP"))));
-        assert!(!is_wanted(&service(|service| service["spec"]["loadBalancerClass"] = json!("example.org/other"))));
-        let deleted = |service: &mut serde_json::Value| service["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+        assert!(!is_wanted(&service(
+            |service| service["spec"]["type"] = json!("ClusterIP")
+        )));
+        assert!(!is_wanted(&service(
+            |service| service["spec"]["loadBalancerClass"] = json!("example.org/other")
+        )));
+        let deleted =
+            |service: &mut serde_json::Value| service["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
         assert!(!is_wanted(&service(deleted)));
     }
 

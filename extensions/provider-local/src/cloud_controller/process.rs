@@ -86,7 +86,10 @@ pub async fn run(arguments: Arguments, shutdown: CancellationToken) -> Result<()
         cluster: arguments.cluster_name,
         network: arguments.network,
     };
-    let context = Arc::new(Context { reconciler, failures: Failures::default() });
+    let context = Arc::new(Context {
+        reconciler,
+        failures: Failures::default(),
+    });
     let (wake, woken) = futures::channel::mpsc::unbounded();
     let watching = node_changes.for_each(move |()| {
         // The receiver lives as long as the controller, and without one there is nobody to wake.
@@ -158,7 +161,11 @@ fn fingerprint(nodes: &Store<Node>) -> Vec<String> {
         .map(|node| {
             let addresses = node.status.as_ref().and_then(|status| status.addresses.as_ref());
             let labels = node.metadata.labels.as_ref();
-            format!("{} {addresses:?} {labels:?} {}", node.name_any(), node.metadata.deletion_timestamp.is_some())
+            format!(
+                "{} {addresses:?} {labels:?} {}",
+                node.name_any(),
+                node.metadata.deletion_timestamp.is_some()
+            )
         })
         .collect();
     parts.sort();
@@ -181,5 +188,7 @@ async fn reconcile(service: Arc<Service>, context: Arc<Context>) -> Result<Actio
 fn error_policy(service: Arc<Service>, error: &ReconcileError, context: Arc<Context>) -> Action {
     let key = key(&service);
     tracing::warn!(service = %key, error = %ErrorChain(error), "reconcile failed, will retry");
-    context.failures.failed_with(&key, &wish_of(service.as_ref()), error.retry())
+    context
+        .failures
+        .failed_with(&key, &wish_of(service.as_ref()), error.retry())
 }

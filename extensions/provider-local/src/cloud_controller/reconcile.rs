@@ -70,7 +70,10 @@ impl ReconcileError {
 }
 
 fn failed(step: &'static str) -> impl Fn(kube::Error) -> ReconcileError {
-    move |source| ReconcileError::Cluster { step, source: Box::new(source) }
+    move |source| ReconcileError::Cluster {
+        step,
+        source: Box::new(source),
+    }
 }
 
 /// Reconciles Services of one cluster.
@@ -103,13 +106,19 @@ impl Reconciler {
         let nodes: Vec<Node> = self.nodes.state().iter().map(|node| node.as_ref().clone()).collect();
         let wished = balancer_of(service, &nodes, &self.network).map_err(ReconcileError::Unsupported)?;
         let api = self.api(service);
-        finalizers::ensure(&api, service, FINALIZER).await.map_err(failed("set the finalizer"))?;
+        finalizers::ensure(&api, service, FINALIZER)
+            .await
+            .map_err(failed("set the finalizer"))?;
         let name = name_of(&self.cluster, service);
         let balancer = self
             .cloud
             .put_load_balancer(&name, &wished)
             .await
-            .map_err(|source| ReconcileError::Cloud { step: "make", name: name.clone(), source })?;
+            .map_err(|source| ReconcileError::Cloud {
+                step: "make",
+                name: name.clone(),
+                source,
+            })?;
         if balancer.status.phase != Phase::Ready {
             let message = format!("{:?} {}", balancer.status.phase, balancer.status.message);
             return Err(ReconcileError::NotReady { name, message });
@@ -126,16 +135,26 @@ impl Reconciler {
         self.cloud
             .delete_load_balancer(&name)
             .await
-            .map_err(|source| ReconcileError::Cloud { step: "remove", name: name.clone(), source })?;
+            .map_err(|source| ReconcileError::Cloud {
+                step: "remove",
+                name: name.clone(),
+                source,
+            })?;
         let api = self.api(service);
         if service.metadata.deletion_timestamp.is_none() {
             self.write_status(&api, service, &json!({ "ingress": null })).await?;
         }
-        let current = match api.get_opt(&service.name_any()).await.map_err(failed("read the state"))? {
+        let current = match api
+            .get_opt(&service.name_any())
+            .await
+            .map_err(failed("read the state"))?
+        {
             Some(current) if current.metadata.uid == service.metadata.uid => current,
             _ => return Ok(()),
         };
-        finalizers::remove(&api, &current, FINALIZER).await.map_err(failed("remove the finalizer"))
+        finalizers::remove(&api, &current, FINALIZER)
+            .await
+            .map_err(failed("remove the finalizer"))
     }
 
     async fn write_status(&self, api: &Api<Service>, service: &Service, wished: &Value) -> Result<(), ReconcileError> {
@@ -145,7 +164,10 @@ impl Reconciler {
             return Ok(());
         }
         let body = json!({ "metadata": { "uid": service.metadata.uid }, "status": { "loadBalancer": wished } });
-        match api.patch_status(&service.name_any(), &PatchParams::default(), &Patch::Merge(body)).await {
+        match api
+            .patch_status(&service.name_any(), &PatchParams::default(), &Patch::Merge(body))
+            .await
+        {
             Ok(_) => Ok(()),
             Err(error) if is_not_found(&error) => Ok(()),
             Err(error) => Err(failed("write the status")(error)),

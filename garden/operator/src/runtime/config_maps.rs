@@ -25,7 +25,10 @@ pub(crate) struct ConfigFile {
 impl ConfigFile {
     fn new(component: &str, content: &Value) -> Self {
         // JSON is YAML.
-        let content = format!("{content:#}\n");
+        Self::of_text(component, format!("{content:#}\n"))
+    }
+
+    fn of_text(component: &str, content: String) -> Self {
         let checksum: String = Sha256::digest(&content).iter().take(4).map(|byte| format!("{byte:02x}")).collect();
         Self { name: format!("{component}-config-{checksum}"), content }
     }
@@ -73,6 +76,11 @@ pub(crate) fn controller_manager_config(log_level: &str) -> ConfigFile {
         "controllers": {},
     });
     ConfigFile::new("gardener-controller-manager", &content)
+}
+
+/// An installation's own image vector, for processes that look images up themselves.
+pub(crate) fn image_vector_overwrite(text: String) -> ConfigFile {
+    ConfigFile::of_text("imagevector-overwrite", text)
 }
 
 /// One replica runs: the lease guards against an old pod that does not go away.

@@ -3,12 +3,12 @@
 //! In: settings and names of Secrets. Out: Deployments, and the API server's Service. They run in the runtime cluster and
 //! know nothing of it: each talks to the virtual garden with a kubeconfig and a token of its own.
 
+use deploy::AccessSecret;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-use super::access::access_secret_name;
 use super::config_maps::{CONFIG_KEY, ConfigFile};
 use crate::files::{self, GENERIC_KUBECONFIG_DIRECTORY};
 use crate::process::{Health, Process, Requests};
@@ -75,7 +75,7 @@ pub(crate) fn api_server(settings: &Settings, common: &ComponentFiles, secrets: 
         ports: vec![("https", API_SERVER_PORT)],
         health: Health { port: API_SERVER_PORT, tls: true },
         files: vec![
-            files::generic_kubeconfig(&common.generic_kubeconfig, &access_secret_name(API_SERVER)),
+            files::generic_kubeconfig(&common.generic_kubeconfig, &AccessSecret::new(API_SERVER).name()),
             files::secret("ca-etcd", &secrets.ca_etcd_bundle, CA_ETCD),
             files::secret("etcd-client", &secrets.etcd_client, ETCD_CLIENT),
             files::secret("server", &secrets.server, SERVER),
@@ -128,7 +128,7 @@ fn controller(name: &str, common: &ComponentFiles, config: &ConfigFile, priority
         image: common.image.clone(),
         arguments: vec![format!("--config={CONFIG}/{CONFIG_KEY}")],
         files: vec![
-            files::generic_kubeconfig(&common.generic_kubeconfig, &access_secret_name(name)),
+            files::generic_kubeconfig(&common.generic_kubeconfig, &AccessSecret::new(name).name()),
             files::config_map("config", &config.name, CONFIG),
         ],
         priority_class: Some(priority_class),

@@ -52,6 +52,11 @@ pub(super) fn cluster_role_bindings() -> Vec<ClusterRoleBinding> {
             "system:auth-delegator",
             vec![service_account("gardener-apiserver")],
         ),
+        bind_cluster_role(
+            "gardener.cloud:target:kube-controller-manager",
+            "system:kube-controller-manager",
+            vec![service_account("kube-controller-manager")],
+        ),
         bind_cluster_role(CONTROLLER_MANAGER, CONTROLLER_MANAGER, vec![service_account("gardener-controller-manager")]),
         bind_cluster_role(SCHEDULER, SCHEDULER, vec![service_account("gardener-scheduler")]),
     ]

@@ -12,11 +12,17 @@ fn now() -> Timestamp {
 }
 
 fn options() -> PlanOptions {
-    PlanOptions { own_service: Key::new("garden", "gateway") }
+    PlanOptions {
+        own_service: Key::new("garden", "gateway"),
+    }
 }
 
 fn gateway(spec: Value) -> Gateway {
-    Gateway { key: Key::new("garden", "gateway"), spec: serde_json::from_value(spec).unwrap(), ..Gateway::default() }
+    Gateway {
+        key: Key::new("garden", "gateway"),
+        spec: serde_json::from_value(spec).unwrap(),
+        ..Gateway::default()
+    }
 }
 
 fn usual_gateway() -> Gateway {
@@ -33,7 +39,12 @@ fn route(namespace: &str, created: i64, hostnames: &[&str]) -> TlsRoute {
         "rules": [{ "backendRefs": [{ "name": "kube-apiserver", "port": 443 }] }],
     });
     let key = Key::new(namespace, "kube-apiserver");
-    TlsRoute { key, created, spec: serde_json::from_value(spec).unwrap(), ..TlsRoute::default() }
+    TlsRoute {
+        key,
+        created,
+        spec: serde_json::from_value(spec).unwrap(),
+        ..TlsRoute::default()
+    }
 }
 
 fn service(namespace: &str, last: u8) -> ServiceView {
@@ -55,20 +66,37 @@ fn world() -> World {
     World {
         class: Some(class),
         gateways: vec![usual_gateway()],
-        routes: vec![route("shoot-a", 1, &["api.a.example"]), route("shoot-b", 2, &["API.b.example", "*.b.example"])],
+        routes: vec![
+            route("shoot-a", 1, &["api.a.example"]),
+            route("shoot-b", 2, &["API.b.example", "*.b.example"]),
+        ],
         services: vec![service("shoot-a", 1), service("shoot-b", 2)],
     }
 }
 
 fn target(plan: &Plan, name: &str) -> Option<String> {
-    plan.table.find(name).map(|backend| backend.next().first().map_or("nothing".to_owned(), SocketAddr::to_string))
+    plan.table.find(name).map(|backend| {
+        backend
+            .next()
+            .first()
+            .map_or("nothing".to_owned(), SocketAddr::to_string)
+    })
 }
 
 /// `Accepted=True/Reason; …` of the route's status for our parents, messages after a dash.
 fn route_status(plan: &Plan, namespace: &str) -> Vec<String> {
     let (_, parents) = plan.routes.iter().find(|(key, _)| key.namespace == namespace).unwrap();
-    let conditions = parents.iter().filter(|parent| parent.controller_name == CONTROLLER).flat_map(|p| &p.conditions);
-    conditions.map(|c| format!("{}={}/{} {}", c.type_, c.status, c.reason, c.message).trim_end().to_owned()).collect()
+    let conditions = parents
+        .iter()
+        .filter(|parent| parent.controller_name == CONTROLLER)
+        .flat_map(|p| &p.conditions);
+    conditions
+        .map(|c| {
+            format!("{}={}/{} {}", c.type_, c.status, c.reason, c.message)
+                .trim_end()
+                .to_owned()
+        })
+        .collect()
 }
 
 #[track_caller]
@@ -85,7 +113,10 @@ fn every_route_leads_to_its_service() {
     assert_eq!(target(&plan, "api.b.example").as_deref(), Some("10.3.0.2:443"));
     assert_eq!(target(&plan, "x.b.example").as_deref(), Some("10.3.0.2:443"));
     assert_eq!(target(&plan, "x.a.example"), None);
-    assert_eq!(route_status(&plan, "shoot-b"), ["Accepted=True/Accepted", "ResolvedRefs=True/ResolvedRefs"]);
+    assert_eq!(
+        route_status(&plan, "shoot-b"),
+        ["Accepted=True/Accepted", "ResolvedRefs=True/ResolvedRefs"]
+    );
     assert_eq!(plan.gateways[0].1.listeners[0].attached_routes, 2);
 }
 
@@ -125,7 +156,10 @@ fn what_is_wrong_with_the_parent_is_said() {
     let resolved = "ResolvedRefs=True/ResolvedRefs";
     check(
         |world| world.routes[1].spec.parent_refs[0].section_name = Some("other".to_owned()),
-        &["Accepted=False/NoMatchingParent Gateway garden/gateway has no such listener", resolved],
+        &[
+            "Accepted=False/NoMatchingParent Gateway garden/gateway has no such listener",
+            resolved,
+        ],
     );
     check(
         |world| world.gateways[0].spec.listeners[0].allowed_routes = None,
@@ -136,10 +170,19 @@ fn what_is_wrong_with_the_parent_is_said() {
     );
     check(
         |world| world.gateways[0].spec.listeners[0].hostname = Some("*.a.example".to_owned()),
-        &["Accepted=False/NoMatchingListenerHostname no hostname of the route matches a listener", resolved],
+        &[
+            "Accepted=False/NoMatchingListenerHostname no hostname of the route matches a listener",
+            resolved,
+        ],
     );
-    check(|world| world.routes[1].spec.parent_refs[0].name = "foreign".to_owned(), &[]);
-    check(|world| world.gateways[0].spec.gateway_class_name = "foreign".to_owned(), &[]);
+    check(
+        |world| world.routes[1].spec.parent_refs[0].name = "foreign".to_owned(),
+        &[],
+    );
+    check(
+        |world| world.gateways[0].spec.gateway_class_name = "foreign".to_owned(),
+        &[],
+    );
 }
 
 #[test]
@@ -147,13 +190,22 @@ fn what_is_wrong_with_the_backend_is_said_and_the_name_stays_known() {
     let accepted = "Accepted=True/Accepted";
     let missing = "ResolvedRefs=False/BackendNotFound";
     let cases: [(fn(&mut World), String); 6] = [
-        (|w| w.services.truncate(1), format!("{missing} Service shoot-b/kube-apiserver does not exist")),
-        (|w| w.services[1].cluster_ip = None, format!("{missing} Service shoot-b/kube-apiserver has no cluster IP")),
+        (
+            |w| w.services.truncate(1),
+            format!("{missing} Service shoot-b/kube-apiserver does not exist"),
+        ),
+        (
+            |w| w.services[1].cluster_ip = None,
+            format!("{missing} Service shoot-b/kube-apiserver has no cluster IP"),
+        ),
         (
             |w| w.services[1].ports = vec![80],
             format!("{missing} Service shoot-b/kube-apiserver does not have the port of the route"),
         ),
-        (|w| w.routes[1].spec.rules.clear(), format!("{missing} the route names no backend")),
+        (
+            |w| w.routes[1].spec.rules.clear(),
+            format!("{missing} the route names no backend"),
+        ),
         (
             |w| w.routes[1].spec.rules[0].backend_refs[0].namespace = Some("shoot-a".to_owned()),
             "ResolvedRefs=False/RefNotPermitted Service kube-apiserver lies in another namespace".to_owned(),
@@ -176,7 +228,10 @@ fn what_is_wrong_with_the_backend_is_said_and_the_name_stays_known() {
 #[test]
 fn status_of_other_controllers_is_kept_and_times_stay() {
     let mut world = world();
-    let foreign = RouteParentStatus { controller_name: "foreign".to_owned(), ..RouteParentStatus::default() };
+    let foreign = RouteParentStatus {
+        controller_name: "foreign".to_owned(),
+        ..RouteParentStatus::default()
+    };
     world.routes[0].parents = vec![foreign.clone()];
     let first = plan(&world, &options(), now());
     world.routes[0].parents.clone_from(&first.routes[0].1);

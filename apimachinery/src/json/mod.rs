@@ -6,12 +6,16 @@
 
 use std::{borrow::Cow, collections::BTreeMap, fmt, marker::PhantomData};
 
+mod quantities;
+
 use k8s_openapi::ByteString;
 use serde::{
     Deserialize, Deserializer, Serializer,
     de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, Visitor},
     ser::SerializeMap,
 };
+
+pub use self::quantities::{Quantities, quantity_text, read_quantities};
 
 /// The fields of an object, one by one, so that an embedded struct can lie beside the fields of its owner.
 pub trait Fields {
@@ -120,13 +124,18 @@ where
     T: Deserialize<'de> + Default,
     A: MapAccess<'de>,
 {
-    match map.next_value::<Option<T>>() {
-        Ok(value) => {
-            *field = value.unwrap_or_default();
-            Ok(())
-        }
-        Err(error) => Err(A::Error::custom(prefix(name, &error.to_string()))),
-    }
+    *field = next_value(name, map)?.unwrap_or_default();
+    Ok(())
+}
+
+/// The value of a field; `None` for `null`.
+fn next_value<'de, T, A>(name: &'static str, map: &mut A) -> Result<Option<T>, A::Error>
+where
+    T: Deserialize<'de>,
+    A: MapAccess<'de>,
+{
+    map.next_value()
+        .map_err(|error| A::Error::custom(prefix(name, &error.to_string())))
 }
 
 /// Puts a field's name before the message of a failure inside it: `spec.region: invalid type: …`.

@@ -1,0 +1,13 @@
+//! What bring-up puts into a landscape's clusters for its user: the garden itself, and in it a cloud profile, a project, a shoot.
+//!
+//! Pure: from the landscape's zone to objects. Tests check that the API's own types and validation take every one of them.
+
+mod garden; // in the garden
+mod processes; // our processes that bring-up deploys into the seed
+mod runtime; // in the seed
+
+pub(crate) use self::garden::{
+    GARDENLET_GROUP, GARDENLET_USER, PROJECT, PROJECT_NAMESPACE, SEED, SHOOT, cloud_profile, dns_secret, project, shoot,
+};
+pub(crate) use self::processes::{GARDENLET_KUBECONFIG, dns_extension, gardenlet, operator};
+pub(crate) use self::runtime::{GARDEN, garden, namespace, priority_classes};

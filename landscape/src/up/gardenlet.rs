@@ -1,0 +1,159 @@
+//! Phases of gardenlet: its identity in the garden, its deployment in the seed, its Seed.
+//!
+//! The identity is asked for as gardenlet itself will do it later: a signing request in the garden, approved by an administrator.
+//! The key is made here and lies in the seed's Secret only.
+
+use std::time::Duration;
+
+use api::core::v1beta1::Seed;
+use controller::wait::{Progress, until};
+use k8s_openapi::ByteString;
+use k8s_openapi::api::certificates::v1::CertificateSigningRequest;
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::{DeleteParams, PostParams};
+use kube::{Api, Client};
+use lib_pki::{CertificateInfo, CertificateRequest, PrivateKey, signing_request};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use super::context::{Context, Phase};
+use super::error::UpError;
+use super::garden::missing_condition;
+use crate::access::certificate_authority;
+use crate::samples::{self, GARDENLET_GROUP, GARDENLET_KUBECONFIG, GARDENLET_USER, SEED};
+use crate::seed::{ClientCertificate, Kubeconfig};
+
+/// The name of the signing request; an earlier one that was interrupted is replaced.
+const REQUEST: &str = "kubeception-gardenlet-local";
+
+const SIGNER: &str = "kubernetes.io/kube-apiserver-client";
+
+/// Signing takes as long as kube-controller-manager takes to notice: milliseconds when it runs.
+const SIGNING: Duration = Duration::from_secs(60);
+
+/// What a Seed must say of itself before shoots are put on it.
+const CONDITIONS: [&str; 2] = ["GardenletReady", "SeedSystemComponentsHealthy"];
+
+/// Gives gardenlet its identity unless it has one that lasts, and deploys it.
+pub(crate) async fn apply(phase: Phase) -> Result<(), UpError> {
+    let context = &phase.context;
+    let seed = context.seed()?;
+    let secrets: Api<Secret> = Api::namespaced(seed.client(), "garden");
+    let existing = secrets.get_opt(GARDENLET_KUBECONFIG).await.map_err(failed("read gardenlet's kubeconfig"))?;
+    let kubeconfig = match existing.as_ref().and_then(|secret| usable_kubeconfig(context, secret)) {
+        Some(kubeconfig) => kubeconfig,
+        None => {
+            let kubeconfig = new_kubeconfig(&phase).await?;
+            let secret = json!({
+                "apiVersion": "v1",
+                "kind": "Secret",
+                "metadata": {"name": GARDENLET_KUBECONFIG, "namespace": "garden"},
+                "type": "Opaque",
+                "stringData": {"kubeconfig": kubeconfig},
+            });
+            seed.apply(&phase, secret).await?;
+            kubeconfig
+        }
+    };
+    let checksum = format!("{:x}", Sha256::digest(&kubeconfig));
+    let objects = samples::gardenlet(&context.image("kubeception")?, &context.domain, &checksum[..16]);
+    seed.apply_all(&phase, objects).await
+}
+
+/// The kubeconfig of an earlier run, if its certificate has most of its life before it.
+fn usable_kubeconfig(context: &Context, secret: &Secret) -> Option<String> {
+    let bytes = &secret.data.as_ref()?.get("kubeconfig")?.0;
+    let text = String::from_utf8(bytes.clone()).ok()?;
+    let document: serde_json::Value = serde_yaml_ng::from_str(&text).ok()?;
+    let data = document.pointer("/users/0/user/client-certificate-data")?.clone();
+    let certificate: ByteString = serde_json::from_value(data).ok()?;
+    let information = CertificateInfo::from_pem(std::str::from_utf8(&certificate.0).ok()?).ok()?;
+    (!information.is_due(context.clock.now(), 0.5)).then_some(text)
+}
+
+async fn new_kubeconfig(phase: &Phase) -> Result<String, UpError> {
+    let context = &phase.context;
+    let key = PrivateKey::generate()?;
+    let subject = CertificateRequest::client(GARDENLET_USER, vec![GARDENLET_GROUP.to_owned()], Duration::ZERO);
+    let request = signing_request(&subject, &key)?;
+    phase.detail("asking the garden for gardenlet's certificate");
+    let certificate = sign(context.garden()?.client(), &request).await?;
+    let kubeconfig = Kubeconfig {
+        name: "garden".to_owned(),
+        server: format!("https://{}", context.domain.garden_host()),
+        authority: certificate_authority(&context.seed()?.client()).await?,
+        proxy: None,
+        client: ClientCertificate { certificate, key: key.to_pem() },
+    };
+    Ok(kubeconfig.to_yaml()?)
+}
+
+/// Has a client certificate signed in the garden: request, approval, certificate.
+async fn sign(garden: Client, request: &str) -> Result<String, UpError> {
+    let requests: Api<CertificateSigningRequest> = Api::all(garden);
+    let delete = requests.delete(REQUEST, &DeleteParams::default()).await;
+    if let Err(error) = delete
+        && !matches!(&error, kube::Error::Api(status) if status.code == 404)
+    {
+        return Err(failed("remove gardenlet's earlier signing request")(error));
+    }
+    let object = json!({
+        "metadata": {"name": REQUEST},
+        "spec": {
+            "request": ByteString(request.as_bytes().to_vec()),
+            "signerName": SIGNER,
+            "usages": ["digital signature", "key encipherment", "client auth"],
+        },
+    });
+    let object: CertificateSigningRequest = serde_json::from_value(object)?;
+    let mut created =
+        requests.create(&PostParams::default(), &object).await.map_err(failed("create gardenlet's signing request"))?;
+    let approval = json!({
+        "conditions": [{
+            "type": "Approved",
+            "status": "True",
+            "reason": "BringUp",
+            "message": "The landscape's bring-up approves its own gardenlet.",
+        }],
+    });
+    created.status = Some(serde_json::from_value(approval)?);
+    requests
+        .replace_subresource("approval", REQUEST, &PostParams::default(), &created)
+        .await
+        .map_err(failed("approve gardenlet's signing request"))?;
+    let signed = until(&requests, REQUEST, "to be signed", SIGNING, |request| match request.and_then(certificate_of) {
+        Some(_) => Progress::Done,
+        None => Progress::Waiting("not signed yet".to_owned()),
+    })
+    .await?;
+    Ok(signed.as_ref().and_then(certificate_of).unwrap_or_default())
+}
+
+fn certificate_of(request: &CertificateSigningRequest) -> Option<String> {
+    let bytes = request.status.as_ref()?.certificate.as_ref()?;
+    String::from_utf8(bytes.0.clone()).ok()
+}
+
+/// Waits until the seed takes shoots.
+pub(crate) async fn wait(phase: Phase, deadline: Duration) -> Result<(), UpError> {
+    let seeds: Api<Seed> = Api::all(phase.context.garden()?.client());
+    until(&seeds, SEED, "to be ready", deadline, |seed| {
+        let missing = match seed {
+            None => Some("gardenlet has not registered it yet".to_owned()),
+            Some(seed) => missing_condition(&seed.status.conditions, &CONDITIONS),
+        };
+        match missing {
+            None => Progress::Done,
+            Some(text) => {
+                phase.detail(&text);
+                Progress::Waiting(text)
+            }
+        }
+    })
+    .await?;
+    Ok(())
+}
+
+fn failed(step: &'static str) -> impl FnOnce(kube::Error) -> UpError {
+    move |source| UpError::Request { step: step.to_owned(), source: Box::new(source) }
+}

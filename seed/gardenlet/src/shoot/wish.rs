@@ -1,0 +1,217 @@
+//! From a Shoot to the wish for its control plane. Pure.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use api::core::v1beta1::{KubeApiServerConfig, Seed, Shoot};
+use deploy::SecretsWish;
+use ipnet::IpNet;
+use plan_control_plane::{
+    ApiServerOptions, ControlPlane, EtcdOptions, Gateway, Images, Networks, Role, SecretNames,
+};
+
+use super::{error::TaskError, identity::Endpoints};
+
+/// Ranges when neither the Shoot nor its Seed says one (Gardener's).
+const DEFAULT_SERVICES: &str = "100.64.0.0/13";
+const DEFAULT_PODS: &str = "100.96.0.0/11";
+/// The address that clients inside a shoot know its API server by; it exists on nodes only.
+const ADVERTISED_ADDRESS: Ipv4Addr = Ipv4Addr::new(240, 0, 0, 1);
+/// Where the seed's gateway is described (the landscape's contract).
+const GATEWAY: (&str, &str) = ("garden", "gateway");
+/// The priority of etcd and kube-apiserver (Gardener's).
+const PRIORITY_CLASS: &str = "gardener-system-500";
+
+/// What of a Shoot this version can't do yet. Saying so beats ignoring the wish.
+pub(crate) fn check_supported(shoot: &Shoot) -> Result<(), TaskError> {
+    let refuse = |what: String| Err(TaskError::Unsupported(what));
+    if !shoot.spec.provider.workers.is_empty() {
+        let provider = &shoot.spec.provider.type_;
+        return refuse(format!(
+            "spec.provider.workers: no extension for Worker objects of type {provider:?} is registered; remove the workers, or register one"
+        ));
+    }
+    if shoot.spec.hibernation.as_ref().is_some_and(|hibernation| hibernation.enabled == Some(true)) {
+        return refuse("spec.hibernation.enabled: hibernation is not supported yet; set it to false".to_owned());
+    }
+    if shoot.spec.control_plane.as_ref().is_some_and(|plane| plane.high_availability.is_some()) {
+        return refuse(
+            "spec.controlPlane.highAvailability: control planes with several replicas are not supported yet; remove it".to_owned(),
+        );
+    }
+    Ok(())
+}
+
+/// The shoot's own networks.
+pub(crate) fn networks(shoot: &Shoot, seed: &Seed) -> Networks {
+    let own = shoot.spec.networking.clone().unwrap_or_default();
+    let defaults = seed.spec.networks.shoot_defaults.clone().unwrap_or_default();
+    let or = |first: Option<String>, second: Option<String>, third: &str| {
+        first.or(second).filter(|range| !range.is_empty()).unwrap_or_else(|| third.to_owned())
+    };
+    let has_nodes = !shoot.spec.provider.workers.is_empty();
+    Networks {
+        services: or(own.services, defaults.services, DEFAULT_SERVICES),
+        pods: has_nodes.then(|| or(own.pods, defaults.pods, DEFAULT_PODS)),
+    }
+}
+
+/// The first address of the Service range: that of the Service `kubernetes`.
+fn first_service_address(networks: &Networks) -> Result<IpAddr, TaskError> {
+    let range: IpNet = networks.services.parse().map_err(|_| {
+        TaskError::Invalid(format!("spec.networking.services: {:?} is no network range", networks.services))
+    })?;
+    let first = range.hosts().next();
+    first.ok_or_else(|| TaskError::Invalid(format!("spec.networking.services: {range} holds no address")))
+}
+
+/// What the shoot's certificates must say.
+pub(crate) fn secrets_wish(
+    shoot: &Shoot,
+    seed: &Seed,
+    technical_id: &str,
+    endpoints: &Endpoints,
+) -> Result<SecretsWish, TaskError> {
+    let address = first_service_address(&networks(shoot, seed))?;
+    let api_server = shoot.spec.kubernetes.kube_api_server.clone().unwrap_or_default();
+    let mut encrypted = vec!["secrets".to_owned()];
+    encrypted.extend(api_server.encryption_config.map(|config| config.resources).unwrap_or_default());
+    encrypted.dedup();
+    Ok(SecretsWish {
+        cluster_name: technical_id.to_owned(),
+        service: "kube-apiserver".to_owned(),
+        etcd: "etcd-main".to_owned(),
+        hostnames: endpoints.hostnames(),
+        addresses: vec![address, ADVERTISED_ADDRESS.into()],
+        has_nodes: !shoot.spec.provider.workers.is_empty(),
+        encrypted_resources: encrypted,
+    })
+}
+
+/// The whole wish.
+pub(crate) fn control_plane(
+    shoot: &Shoot,
+    seed: &Seed,
+    technical_id: &str,
+    endpoints: &Endpoints,
+    images: Images,
+    secrets: SecretNames,
+) -> ControlPlane {
+    let role = if shoot.spec.provider.workers.is_empty() { Role::WorkerlessShoot } else { Role::Shoot };
+    ControlPlane {
+        role,
+        namespace: technical_id.to_owned(),
+        prefix: String::new(),
+        cluster_name: technical_id.to_owned(),
+        kubernetes_version: shoot.spec.kubernetes.version.clone(),
+        images,
+        networks: networks(shoot, seed),
+        hostnames: endpoints.hostnames(),
+        gateway: (!endpoints.hostnames().is_empty())
+            .then(|| Gateway { namespace: GATEWAY.0.to_owned(), name: GATEWAY.1.to_owned() }),
+        secrets,
+        etcd: EtcdOptions::default(),
+        api_server: api_server(shoot.spec.kubernetes.kube_api_server.clone().unwrap_or_default()),
+        replicas: 1,
+        priority_class: Some(PRIORITY_CLASS.to_owned()),
+    }
+}
+
+fn api_server(config: KubeApiServerConfig) -> ApiServerOptions {
+    let defaults = ApiServerOptions::default();
+    let (disabled, enabled): (Vec<_>, Vec<_>) =
+        config.admission_plugins.into_iter().partition(|plugin| plugin.disabled == Some(true));
+    let names = |plugins: Vec<api::core::v1beta1::AdmissionPlugin>| plugins.into_iter().map(|plugin| plugin.name).collect();
+    let mut audiences = config.api_audiences;
+    if audiences.is_empty() {
+        audiences.clone_from(&defaults.api_audiences);
+    } else if !audiences.iter().any(|audience| audience == "gardener") {
+        // Gardener's own components ask for tokens of this audience.
+        audiences.push("gardener".to_owned());
+    }
+    ApiServerOptions {
+        advertise_address: ADVERTISED_ADDRESS.into(),
+        runtime_config: config.runtime_config,
+        feature_gates: config.kubernetes_config.feature_gates,
+        enable_admission_plugins: names(enabled),
+        disable_admission_plugins: names(disabled),
+        api_audiences: audiences,
+        event_ttl: config.event_ttl.map_or(defaults.event_ttl, |ttl| ttl.to_string()),
+        anonymous: config.enable_anonymous_authentication == Some(true),
+        max_requests_inflight: config.requests.as_ref().and_then(|requests| requests.max_non_mutating_inflight),
+        max_mutating_requests_inflight: config.requests.as_ref().and_then(|requests| requests.max_mutating_inflight),
+        requests: defaults.requests,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use api::core::v1beta1::{AdmissionPlugin, ControlPlane as ControlPlaneSettings, Hibernation, Worker};
+
+    use super::*;
+
+    #[track_caller]
+    fn refused(change: impl FnOnce(&mut Shoot), expected: &str) {
+        let mut shoot = Shoot::default();
+        shoot.spec.provider.type_ = "local".to_owned();
+        assert!(check_supported(&shoot).is_ok());
+        change(&mut shoot);
+        let error = check_supported(&shoot).unwrap_err().to_string();
+        assert!(error.starts_with(expected), "{error}");
+    }
+
+    #[test]
+    fn what_cannot_be_done_is_refused_and_not_ignored() {
+        refused(
+            |shoot| shoot.spec.provider.workers = vec![Worker::default()],
+            "spec.provider.workers: no extension for Worker objects of type \"local\" is registered",
+        );
+        refused(
+            |shoot| shoot.spec.hibernation = Some(Hibernation { enabled: Some(true), ..Hibernation::default() }),
+            "spec.hibernation.enabled: ",
+        );
+        let ha = || Some(ControlPlaneSettings { high_availability: Some(Default::default()), ..Default::default() });
+        refused(|shoot| shoot.spec.control_plane = ha(), "spec.controlPlane.highAvailability: ");
+    }
+
+    #[test]
+    fn networks_are_the_shoots_or_the_seeds_or_gardeners() {
+        let (mut shoot, mut seed) = (Shoot::default(), Seed::default());
+        assert_eq!(networks(&shoot, &seed).services, "100.64.0.0/13");
+        seed.spec.networks.shoot_defaults = Some(Default::default());
+        seed.spec.networks.shoot_defaults.as_mut().unwrap().services = Some("10.8.0.0/16".to_owned());
+        assert_eq!(networks(&shoot, &seed).services, "10.8.0.0/16");
+        shoot.spec.networking = Some(Default::default());
+        shoot.spec.networking.as_mut().unwrap().services = Some("10.9.0.0/16".to_owned());
+        assert_eq!(networks(&shoot, &seed).services, "10.9.0.0/16");
+        let address = first_service_address(&networks(&shoot, &seed)).unwrap();
+        assert_eq!(address.to_string(), "10.9.0.1");
+    }
+
+    #[test]
+    fn a_range_that_is_none_is_the_users_to_correct() {
+        let networks = Networks { services: "ten".to_owned(), pods: None };
+        let error = first_service_address(&networks).unwrap_err();
+        assert_eq!(error.to_string(), "spec.networking.services: \"ten\" is no network range");
+        assert!(!error.codes().is_empty());
+    }
+
+    #[test]
+    fn settings_of_the_api_server_are_carried_over() {
+        let plugin = |name: &str, disabled| AdmissionPlugin {
+            name: name.to_owned(),
+            disabled: Some(disabled),
+            ..AdmissionPlugin::default()
+        };
+        let options = api_server(KubeApiServerConfig {
+            admission_plugins: vec![plugin("PodNodeSelector", false), plugin("LimitRanger", true)],
+            api_audiences: vec!["mine".to_owned()],
+            event_ttl: Some(apimachinery::Duration::from_minutes(30)),
+            ..KubeApiServerConfig::default()
+        });
+        assert_eq!(options.enable_admission_plugins, ["PodNodeSelector"]);
+        assert_eq!(options.disable_admission_plugins, ["LimitRanger"]);
+        assert_eq!(options.api_audiences, ["mine", "gardener"]);
+        assert_eq!(options.event_ttl, "30m0s");
+        assert_eq!(api_server(KubeApiServerConfig::default()).api_audiences, ["kubernetes", "gardener"]);
+    }
+}
