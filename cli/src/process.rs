@@ -18,6 +18,15 @@ pub(crate) enum Process {
         #[command(subcommand)]
         command: Option<CloudCommand>,
     },
+    /// Serves Gardener's API behind the garden's aggregator
+    #[command(name = "gardener-apiserver", hide = true)]
+    GardenerApiServer(garden_apiserver::Arguments),
+    /// Makes the garden of a `Garden` object
+    #[command(hide = true)]
+    GardenerOperator(garden_operator::Arguments),
+    /// The agent of a seed
+    #[command(hide = true)]
+    Gardenlet(Box<seed_gardenlet::Arguments>),
     /// Reconciles projects, seeds and more in the garden
     #[command(hide = true)]
     GardenerControllerManager(garden_controller_manager::Arguments),
@@ -61,6 +70,9 @@ pub(crate) fn run(process: Process) -> anyhow::Result<()> {
         let shutdown = shutdown_on_signal()?;
         match process {
             Process::Cloud { arguments, .. } => cloud_daemon::run(arguments, shutdown).await?,
+            Process::GardenerApiServer(arguments) => garden_apiserver::run(arguments, shutdown).await?,
+            Process::GardenerOperator(arguments) => garden_operator::run(arguments, shutdown).await?,
+            Process::Gardenlet(arguments) => seed_gardenlet::run(*arguments, shutdown).await?,
             Process::GardenerControllerManager(arguments) => garden_controller_manager::run(arguments, shutdown).await?,
             Process::GardenerScheduler(arguments) => garden_scheduler::run(arguments, shutdown).await?,
             Process::GardenerResourceManager(arguments) => seed_resource_manager::run(arguments, shutdown).await?,

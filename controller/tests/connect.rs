@@ -1,5 +1,7 @@
 //! Clients against real sockets: kubeconfigs, tokens, the proxy, health probes.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic")]
+
 use std::{convert::Infallible, net::SocketAddr, sync::Arc};
 
 use controller::{

@@ -1,5 +1,7 @@
 //! Leader election: one leader at a time, fenced.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic")]
+
 use std::{sync::Arc, time::Duration};
 
 use controller::{

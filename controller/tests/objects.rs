@@ -1,5 +1,7 @@
 //! Apply, delete, finalizers, status and wait against an API server in memory.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic")]
+
 use std::time::Duration;
 
 use controller::{
@@ -215,7 +217,7 @@ async fn a_wait_survives_an_api_server_that_is_starting() {
     cluster.insert(&config(&json!({})));
     cluster.fail(&Method::GET, "/configmaps", 500, 2);
     let present =
-        |object: Option<&ConfigMap>| object.map_or(Progress::Waiting("absent".to_owned()), |_| Progress::Done);
+        |object: Option<&ConfigMap>| object.map_or_else(|| Progress::Waiting("absent".to_owned()), |_| Progress::Done);
     until(&api(&cluster), "config", "to be there", LONG, present)
         .await
         .unwrap();

@@ -9,7 +9,11 @@ status=$(curl --silent --show-error --retry 60 --retry-delay 1 --retry-all-error
 case "$status" in
 200)
     chmod 0700 "$script"
-    "$script"
+    "$script" || {
+        status=$?
+        echo "the user data failed with status $status; the next boot runs it again"
+        exit "$status"
+    }
     ;;
 404) echo "no user data" ;;
 *)

@@ -53,6 +53,8 @@ pub async fn run(arguments: Arguments, shutdown: CancellationToken) -> Result<()
     create_private_folder(&layout.state())?;
     let token = load_token(&layout)?;
     host::raise_limits(&layout.landscape().to_string())?;
+    host::raise_open_files();
+    host::load_modules();
 
     let environment = Environment {
         clock: Arc::new(SystemClock),

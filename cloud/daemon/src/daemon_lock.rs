@@ -1,6 +1,6 @@
 //! One daemon per landscape: a lock that the kernel releases with its holder, and in it who that is.
 
-use std::{os::unix::fs::MetadataExt, time::Duration};
+use std::time::Duration;
 
 use crate::{Error, arguments::create_private_folder, file_lock::FileLock, layout::Layout, process::Process};
 
@@ -40,21 +40,14 @@ impl DaemonLock {
 
     fn try_take(layout: &Layout) -> Result<Result<Self, Option<Process>>, Error> {
         let path = layout.lock();
-        loop {
-            create_private_folder(&layout.run())?;
-            let Some(mut lock) = FileLock::try_take(&path)? else {
-                let text = std::fs::read_to_string(&path).unwrap_or_default();
-                return Ok(Err(parse(&text)));
-            };
-            // A tear-down removes the file while it holds it; then we hold a file that nobody else will find.
-            let same = std::fs::metadata(&path).is_ok_and(|there| lock.inode() == Some(there.ino()));
-            if !same {
-                continue;
-            }
-            let me = Process::current().map_or_else(String::new, |me| format!("{} {}\n", me.pid, me.start));
-            lock.write(&me).map_err(Error::file("write", &path))?;
-            return Ok(Ok(Self(lock)));
-        }
+        create_private_folder(&layout.run())?;
+        let Some(mut lock) = FileLock::try_take(&path)? else {
+            let text = std::fs::read_to_string(&path).unwrap_or_default();
+            return Ok(Err(parse(&text)));
+        };
+        let me = Process::current().map_or_else(String::new, |me| format!("{} {}\n", me.pid, me.start));
+        lock.write(&me).map_err(Error::file("write", &path))?;
+        Ok(Ok(Self(lock)))
     }
 }
 

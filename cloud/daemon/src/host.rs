@@ -3,11 +3,14 @@
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
+    process::Command,
 };
 
+use lib_error_chain::ErrorChain;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, file_lock::FileLock, layout::Layout, plan::machine::Host};
+use crate::{Error, command, file_lock::FileLock, layout::Layout, plan::machine::Host};
 
 /// Programs and the Debian packages that bring them.
 const PROGRAMS: &[(&str, &str)] = &[
@@ -27,6 +30,9 @@ const PROGRAM_FOLDERS: &[&str] = &[
     "/sbin",
     "/bin",
 ];
+
+/// More than the proxy will ever carry.
+const OPEN_FILES: u64 = 65_536;
 
 /// Kubelets, containerds and systemds of many machines share the limit: the kernel's 128 are used up by a few of them, and then
 /// they fail oddly.
@@ -51,6 +57,45 @@ pub(crate) fn check() -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// Where the kernel shows what it does with packets that a bridge carries, if it can look at them at all.
+const BRIDGE_PARAMETERS: &str = "/proc/sys/net/bridge";
+
+/// Kubernetes' proxies must see what a bridge carries between two pods. Other modules are loaded by the kernel itself when somebody
+/// asks for what they do; a machine may not load any.
+pub(crate) fn load_modules() {
+    if Path::new(BRIDGE_PARAMETERS).is_dir() {
+        return;
+    }
+    if let Err(error) = command::run(
+        Command::new("modprobe").arg("br_netfilter"),
+        "watch bridges",
+        command::QUICK,
+    ) {
+        tracing::warn!(error = %ErrorChain(&error), "Services may not answer pods on their own machine");
+        return;
+    }
+    // The host's own bridges go on as before: the module would send their packets through the host's rules.
+    for name in [
+        "bridge-nf-call-arptables",
+        "bridge-nf-call-ip6tables",
+        "bridge-nf-call-iptables",
+    ] {
+        let path = Path::new(BRIDGE_PARAMETERS).join(name);
+        if let Err(error) = fs_err::write(&path, "0") {
+            tracing::warn!(%error, "failed to leave the host's bridges as they were");
+        }
+    }
+}
+
+/// Every proxied connection takes two file descriptors, and many hosts allow 1024 to those who do not ask.
+pub(crate) fn raise_open_files() {
+    let raised = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard.min(OPEN_FILES), hard));
+    if let Err(error) = raised {
+        tracing::warn!(%error, "failed to raise the number of open files");
+    }
 }
 
 /// What a machine may be given.

@@ -49,6 +49,8 @@ pub(crate) fn is_label(name: &str) -> bool {
 pub(crate) const BACKBONE: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(172, 30, 0, 0), 16);
 /// The cloud's own address in the backbone.
 pub(crate) const CLOUD: Ipv4Addr = Ipv4Addr::new(172, 30, 0, 1);
+/// Names in the landscape's zone that stand for the cloud's own address.
+pub(crate) const OWN_NAMES: [&str; 2] = ["cloud", "registry"];
 /// The routers' addresses in the backbone.
 pub(crate) const UPLINKS: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(172, 30, 1, 0), 24);
 /// The load balancers' addresses in the backbone.

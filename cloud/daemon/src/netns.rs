@@ -82,6 +82,9 @@ fn in_thread<T: Send + 'static>(action: impl FnOnce() -> io::Result<T> + Send + 
 
 /// Runs a batch of `ip` commands inside the namespace; the first that fails ends it.
 pub(crate) fn ip(path: &Path, batch: &str, purpose: &str) -> Result<(), Error> {
+    if batch.is_empty() {
+        return Ok(());
+    }
     let mut command = program(path, "ip");
     command.args(["-batch", "-"]);
     command::run_with_input(&mut command, batch, purpose, command::QUICK).map(drop)

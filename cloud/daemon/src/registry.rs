@@ -2,18 +2,27 @@
 
 use std::{
     fs::OpenOptions,
+    net::TcpStream,
     os::unix::process::CommandExt,
     process::{Child, Stdio},
+    time::Duration,
 };
 
 use crate::{
     Error,
-    layout::Layout,
+    layout::{Layout, REGISTRY},
     netns,
     plan::registry::configuration,
     process::{self, Process},
     store::write_durably,
+    wait,
 };
+
+/// It answers within a tenth of a second; a loaded host may take much longer.
+const START: Duration = Duration::from_secs(30);
+
+/// A connection inside this machine is made or refused at once.
+const CONNECT: Duration = Duration::from_secs(1);
 
 /// Keeps the registry running.
 pub(crate) struct Registry {
@@ -52,6 +61,19 @@ impl Registry {
             return Ok(());
         }
         self.start()
+    }
+
+    /// Finds the registry's process, or starts one, and waits until it answers.
+    pub(crate) fn ensure_answering(&mut self) -> Result<(), Error> {
+        self.ensure()?;
+        let backbone = self.layout.backbone_namespace();
+        let what = format!(
+            "the image registry to answer; its log is {}",
+            self.layout.registry_log().display()
+        );
+        wait::until(&what, START, || {
+            Ok(netns::enter(&backbone, || TcpStream::connect_timeout(&REGISTRY, CONNECT)).is_ok())
+        })
     }
 
     fn start(&mut self) -> Result<(), Error> {

@@ -5,7 +5,10 @@
 
 use std::{collections::BTreeSet, path::Path, time::Duration};
 
-use crate::{Error, Landscape, cgroup, daemon_lock::DaemonLock, host, layout::Layout, mounts, netns, process, runtime};
+use crate::{
+    Error, Landscape, cgroup, daemon_lock::DaemonLock, file_lock::FileLock, host, layout::Layout, mounts, netns,
+    process, runtime,
+};
 
 /// How long the registry may take to finish what it writes.
 const REGISTRY_GRACE: Duration = Duration::from_secs(5);
@@ -104,10 +107,16 @@ fn remove_folder(folder: &Path, removed: &mut Removed) -> Result<(), Error> {
 /// Folders that several landscapes share go with the last one, and `/run/netns` only if it is empty: then nobody misses it.
 fn remove_shared(layout: &Layout) {
     let run = Layout::shared_run();
-    if children(run).iter().all(|name| name == "limits.lock") {
-        let _ = std::fs::remove_file(run.join("limits.lock"));
-        let _ = std::fs::remove_dir(run);
+    let lock = run.join("limits.lock");
+    // Somebody else holding it will need it.
+    if lock.exists()
+        && let Ok(Some(_held)) = FileLock::try_take(&lock)
+    {
+        if children(run).iter().all(|name| name == "limits.lock") {
+            let _ = std::fs::remove_file(lock);
+        }
     }
+    let _ = std::fs::remove_dir(run);
     let _ = std::fs::remove_dir(Layout::shared_state());
     if let Some(folder) = layout.backbone_link().parent() {
         let _ = std::fs::remove_dir(folder);

@@ -195,10 +195,30 @@ async fn machines_reach_what_they_should_and_nothing_else() {
     socks_works_too(&info, &domain).await;
     dns_answers_over_tcp(&info, &domain).await;
     the_api_inside_wants_its_token(&client, &info).await;
+    pods_do_not_see_user_data();
     networks_are_closed(&client, &info).await;
     load_balancers_change(&client, &info).await;
     deletion_goes_in_order(&client).await;
     landscape.tear_down();
+}
+
+/// A pod: behind its machine, and with its machine's address for everybody else.
+const POD: &str = "set -e
+ip netns add pod
+ip link add pod0 type veth peer name eth0 netns pod
+ip address add 10.2.0.1/24 dev pod0
+ip link set pod0 up
+ip -n pod address add 10.2.0.2/24 dev eth0
+ip -n pod link set eth0 up
+ip -n pod route add default via 10.2.0.1
+nft 'table ip pod { chain postrouting { type nat hook postrouting priority srcnat; ip saddr 10.2.0.0/24 masquerade; }; }'
+ip netns exec pod socat - TCP:172.30.2.1:80
+ip netns exec pod curl --silent --max-time 1 http://169.254.169.254/user-data || echo no user data
+";
+
+fn pods_do_not_see_user_data() {
+    let seen = in_machine("t-cloud", "seed", &["sh", "-c", POD]);
+    assert_eq!(seen, "hello from seed\nno user data");
 }
 
 /// The routed network is open to the cloud itself, and to nobody else: not to a machine of another network.
@@ -400,6 +420,81 @@ async fn a_killed_daemon_finds_everything_again() {
     );
 }
 
+#[tokio::test]
+async fn a_restarted_host_gets_its_cloud_back() {
+    let mut landscape = TestLandscape::start("t-boot").await;
+    let client = landscape.client.clone();
+    client
+        .put::<Network>("seed", &NetworkSpec::routed("10.1.0.0/24".parse().unwrap()))
+        .await
+        .unwrap();
+    // Started by systemd at every boot, from what the user data left on the disk.
+    let script = USER_DATA.replace("t-cloud", "t-boot").replace(
+        "systemd-run --quiet --unit=hello",
+        "echo kept > /etc/kept\nsystemd-run --quiet --unit=hello",
+    );
+    let spec = MachineSpec::new("seed").user_data(script);
+    let before = client.put::<Machine>("seed", &spec).await.unwrap();
+    let backends = vec![before.status.address];
+    let balancer = LoadBalancerSpec {
+        network: "seed".into(),
+        ports: vec![backend_port(80, 8000)],
+        backends,
+    };
+    let balancer = client.put::<LoadBalancer>("gateway", &balancer).await.unwrap();
+    console(&client, "seed").await;
+
+    landscape.kill_daemon();
+    restart_host("t-boot");
+    let info = landscape.start_daemon().await;
+    assert_eq!(client.get::<Machine>("seed").await.unwrap(), Some(before));
+    assert_eq!(client.get::<LoadBalancer>("gateway").await.unwrap(), Some(balancer));
+    assert_eq!(
+        in_machine("t-boot", "seed", &["cat", "/etc/kept", "/var/lib/kubeception/runs"]),
+        "kept\n1"
+    );
+    in_machine(
+        "t-boot",
+        "seed",
+        &[
+            "systemd-run",
+            "--quiet",
+            "socat",
+            "TCP-LISTEN:8000,fork",
+            "SYSTEM:echo again",
+        ],
+    );
+    eventually("the machine is reached again", || {
+        read_through_proxy(&info, "172.30.2.1", 80)
+    })
+    .await;
+    landscape.tear_down();
+}
+
+/// What a restart of the host does to a landscape: no process, mount or namespace is left, but every file.
+fn restart_host(landscape: &str) {
+    let script = format!(
+        "runc --root /run/kubeception/{landscape}/runc kill seed KILL
+        pkill --full --exact 'docker-registry serve /run/kubeception/{landscape}/registry.yaml'
+        awk '{{print $5}}' /proc/self/mountinfo | grep /kubeception/{landscape}/ | xargs umount --lazy"
+    );
+    assert!(Command::new("sh").args(["-c", &script]).status().unwrap().success());
+}
+
+#[test]
+fn a_taken_port_is_named() {
+    let mut landscape = TestLandscape::new("t-port");
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    assert!(!landscape.spawn_daemon_with_proxy_on(port).wait().unwrap().success());
+    let log = std::fs::read_to_string(landscape.log()).unwrap();
+    assert!(
+        log.contains(&format!("127.0.0.1:{port}: choose a free port with --proxy-port")),
+        "{log}"
+    );
+    landscape.tear_down();
+}
+
 fn registry_process(landscape: &str) -> String {
     let pattern = format!("docker-registry serve /run/kubeception/{landscape}/registry.yaml");
     let output = Command::new("pgrep")
@@ -414,7 +509,8 @@ fn a_second_daemon_is_refused(landscape: &TestLandscape) {
     let status = second.spawn_daemon().wait().unwrap();
     assert!(!status.success());
     let log = std::fs::read_to_string(landscape.log()).unwrap();
-    assert!(log.contains("AlreadyRunning"), "{log}");
+    let expected = "the cloud of landscape t-kill already runs as process ";
+    assert!(log.contains(expected), "{log}");
     second.forget();
 }
 
@@ -477,28 +573,21 @@ async fn a_daemon_killed_half_way_is_cleaned_up_or_finishes() {
         .put::<Network>("a", &NetworkSpec::new("10.1.0.0/24".parse().unwrap()))
         .await
         .unwrap();
-    // The daemon dies at whatever point each of these has reached.
-    for machine in ["m1", "m2", "m3"] {
-        let request = client.clone();
-        let put = tokio::spawn(async move { request.put::<Machine>(machine, &MachineSpec::new("a")).await });
-        let record = format!("/var/lib/kubeception/t-half/objects/machines/{machine}.json");
-        eventually("the request is written down", || async {
-            if std::path::Path::new(&record).exists() {
-                Ok(())
-            } else {
-                Err(String::new())
-            }
-        })
-        .await;
-        landscape.kill_daemon();
-        let _ = put.await.unwrap();
+    // The daemon dies when a creation has come so far, and the next one must finish it.
+    for (machine, step) in [
+        ("m1", "/var/lib/kubeception/t-half/objects/machines/m1.json"),
+        ("m2", "/run/kubeception/t-half/netns/machine-m2"),
+        ("m3", "/run/kubeception/t-half/netns/machine-m3.ready"),
+        ("m4", "/var/lib/kubeception/t-half/machines/m4/upper"),
+        ("m5", "/var/lib/kubeception/t-half/machines/m5/config.json"),
+        ("m6", "/run/kubeception/t-half/runc/m6"),
+        ("m7", "/run/kubeception/t-half/runc/m7/state.json"),
+    ] {
+        kill_while_creating(&mut landscape, machine, step).await;
         landscape.start_daemon().await;
         let found = client.get::<Machine>(machine).await.unwrap().unwrap();
-        assert_eq!(
-            (found.status.phase, found.status.message.as_str()),
-            (Phase::Ready, ""),
-            "finished by the next daemon"
-        );
+        let state = (found.status.phase, found.status.message.as_str());
+        assert_eq!(state, (Phase::Ready, ""), "finished by the next daemon: {machine}");
     }
     let delete = client.clone();
     let delete = tokio::spawn(async move { delete.delete::<Machine>("m1").await });
@@ -517,16 +606,23 @@ async fn a_daemon_killed_half_way_is_cleaned_up_or_finishes() {
     landscape.start_daemon().await;
     assert_eq!(client.get::<Machine>("m1").await.unwrap(), None);
 
-    let put = tokio::spawn(async move { client.put::<Machine>("m4", &MachineSpec::new("a")).await });
-    eventually("the machine is on its way", || async {
-        let namespace = std::path::Path::new("/run/kubeception/t-half/netns/machine-m4");
-        if namespace.exists() { Ok(()) } else { Err(String::new()) }
-    })
-    .await;
-    landscape.kill_daemon();
-    let _ = put.await.unwrap();
+    kill_while_creating(&mut landscape, "m8", "/run/kubeception/t-half/runc/m8").await;
     landscape.tear_down();
     assert_eq!(host_state(), host);
+}
+
+async fn kill_while_creating(landscape: &mut TestLandscape, machine: &'static str, step: &str) {
+    let client = landscape.client.clone();
+    let put = tokio::spawn(async move { client.put::<Machine>(machine, &MachineSpec::new("a")).await });
+    // Without a pause: the moments to hit are short.
+    let start = std::time::Instant::now();
+    while !std::path::Path::new(step).exists() {
+        assert!(start.elapsed() < DEADLINE, "waited in vain for {step}");
+        tokio::task::yield_now().await;
+    }
+    landscape.kill_daemon();
+    // It was killed before it could answer, or just after.
+    let _ = put.await.unwrap();
 }
 
 /// What a tear-down must leave as it was. Limits and mounts of other landscapes come and go meanwhile: see `leftovers` for ours.

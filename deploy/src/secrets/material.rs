@@ -8,7 +8,7 @@ use lib_clock::Clock;
 use lib_pki::{CertificateAuthority, CertificateInfo, CertificateRequest, PrivateKey, Usage};
 use plan_control_plane::EncryptionKey;
 
-use super::metadata::{checksum, name, text};
+use super::metadata::text;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -210,16 +210,4 @@ pub(crate) fn new_encryption_key(clock: &dyn Clock) -> Data {
 
 pub(crate) fn read_encryption_key(secret: &Secret) -> Result<EncryptionKey, Unreadable> {
     Ok(EncryptionKey { name: required(secret, "key")?.to_owned(), secret: required(secret, "secret")?.to_owned() })
-}
-
-/// A checksum of what a Secret holds.
-pub(crate) fn checksum_of(secret: &Secret) -> String {
-    let mut bytes = name(secret).as_bytes().to_vec();
-    for (key, value) in secret.data.iter().flatten() {
-        bytes.extend_from_slice(key.as_bytes());
-        bytes.push(0);
-        bytes.extend_from_slice(&value.0);
-        bytes.push(0);
-    }
-    checksum(&bytes)
 }

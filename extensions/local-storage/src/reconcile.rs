@@ -210,14 +210,16 @@ impl Provisioner {
             return Ok(());
         }
         let removed = self.directories.remove(&removal.directory).await;
-        removed.map_err(|source| ReconcileError::Directory {
+        if removed.map_err(|source| ReconcileError::Directory {
             volume: name.clone(),
             source,
-        })?;
-        delete_uid(&api, &name, &current.uid().unwrap_or_default())
-            .await
-            .map_err(ReconcileError::Delete)?;
-        tracing::info!(volume = %name, "removed");
+        })? {
+            tracing::info!(volume = %name, "removed the data of a released volume");
+        }
+        if current.metadata.deletion_timestamp.is_none() {
+            let uid = current.uid().unwrap_or_default();
+            delete_uid(&api, &name, &uid).await.map_err(ReconcileError::Delete)?;
+        }
         Ok(())
     }
 

@@ -1,5 +1,7 @@
 //! Claims get volumes and released volumes go, with real directories and an API server in memory.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic")]
+
 use controller::fake::FakeCluster;
 use extensions_local_storage::{Provisioner, ProvisionerOptions, ReconcileError};
 use http::Method;

@@ -1,5 +1,7 @@
 //! DNSRecords and LoadBalancer Services against a cloud in memory and an API server in memory.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic")]
+
 use std::{collections::BTreeMap, net::Ipv4Addr, sync::Arc};
 
 use api::extensions::v1alpha1::DnsRecord;

@@ -97,14 +97,25 @@ impl<K: ExtensionKind, A: Actuator<K>> Driver<K, A> {
 
     /// Does what the object asks for; `false` when it asked for nothing.
     pub async fn reconcile(&self, object: &K) -> Result<bool, DriveError> {
-        if !self.is_responsible(object) {
+        if !self.is_responsible(object) || operation_of(object) == Operation::None {
             return Ok(false);
         }
+        let api: Api<K> = Api::namespaced(self.client.clone(), &object.namespace().unwrap_or_default());
+        // What was watched may be older than what this driver wrote last, and ask for what is done already.
+        let current = api
+            .get_opt(&object.name_any())
+            .await
+            .map_err(failed("read the object"))?;
+        let Some(object) = current
+            .as_ref()
+            .filter(|current| current.metadata().uid == object.metadata().uid)
+        else {
+            return Ok(false);
+        };
         let operation = operation_of(object);
         if operation == Operation::None {
             return Ok(false);
         }
-        let api: Api<K> = Api::namespaced(self.client.clone(), &object.namespace().unwrap_or_default());
         let object = self.begin(&api, object, &operation).await?;
         let mut status = object.status().clone();
         match self.act(&object, &mut status, &operation).await {

@@ -17,7 +17,6 @@ use kube::{
 };
 use lib_error_chain::ErrorChain;
 use tokio_util::sync::CancellationToken;
-use tracing::Instrument as _;
 
 use crate::{Actuator, Driver, ExtensionKind, driver::DriveError};
 
@@ -79,8 +78,7 @@ where
     if let Some(action) = context.failures.pending(&key, &wish_of(object.as_ref())) {
         return Ok(action);
     }
-    let span = tracing::info_span!("reconcile", kind = K::KIND, object = %key);
-    context.driver.reconcile(&object).instrument(span).await?;
+    context.driver.reconcile(&object).await?;
     context.failures.succeeded(&key);
     Ok(Action::await_change())
 }

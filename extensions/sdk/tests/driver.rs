@@ -1,5 +1,7 @@
 //! The driver and the queue around it, with an actuator in memory and an API server in memory.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic")]
+
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use api::{

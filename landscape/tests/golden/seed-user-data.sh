@@ -355,19 +355,27 @@ KUBECEPTION_END_OF_FILE
 )
 chmod 0644 /etc/systemd/system/kubelet.service
 
+export CONTAINERD_NAMESPACE=k8s.io
 # The image is pushed while machines boot: it may come a little later than this.
 deadline=$(($(date +%s) + 300))
-until ctr --namespace k8s.io images pull --hosts-dir /etc/containerd/certs.d registry.kubeception.internal:5000/kubeception/kubernetes:1.35.4 >/run/pull.log 2>&1; do
+until pulled=$(ctr images pull --local --print-chainid --hosts-dir /etc/containerd/certs.d registry.kubeception.internal:5000/kubeception/kubernetes:1.35.4 2>/run/pull.log); do
     if [ "$(date +%s)" -ge "$deadline" ]; then
         cat /run/pull.log >&2
         exit 1
     fi
-    sleep 0.2
+    sleep 0.1
 done
-image=$(mktemp -d)
-ctr --namespace k8s.io images mount registry.kubeception.internal:5000/kubeception/kubernetes:1.35.4 "$image" >/dev/null
-cp "$image/usr/local/bin/hyperkube" /usr/local/bin/hyperkube.partial
-ctr --namespace k8s.io images unmount --rm "$image" >/dev/null
+
+# kubelet and kubectl are taken out of the image that the pods run.
+snapshot=kubernetes-programs
+layers=$(printf '%s\n' "$pulled" | sed -n 's/^image chain ID: //p')
+root=$(mktemp -d)
+ctr snapshots rm "$snapshot" 2>/dev/null || true
+ctr snapshots view "$snapshot" "$layers" >/dev/null 2>&1
+eval "$(ctr snapshots mounts "$root" "$snapshot" 2>/dev/null)"
+cp "$root/usr/local/bin/hyperkube" /usr/local/bin/hyperkube.partial
+umount "$root"
+ctr snapshots rm "$snapshot" 2>/dev/null
 mv /usr/local/bin/hyperkube.partial /usr/local/bin/hyperkube
 ln -sf hyperkube /usr/local/bin/kubelet
 ln -sf hyperkube /usr/local/bin/kubectl

@@ -1,5 +1,7 @@
 //! Authorities, certificates and everything that can be wrong with them.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic")]
+
 use std::time::Duration;
 
 use lib_clock::{Clock, ManualClock};

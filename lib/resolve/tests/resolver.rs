@@ -1,5 +1,7 @@
 //! The resolver with files of its own.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic")]
+
 use std::{net::IpAddr, time::Duration};
 
 use lib_resolve::{ConnectError, Files, ResolveError, Resolver, connect};

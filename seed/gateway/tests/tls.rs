@@ -1,5 +1,7 @@
 //! The gateway between real TLS clients and servers over loopback.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic")]
+
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use lib_clock::SystemClock;

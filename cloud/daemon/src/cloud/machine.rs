@@ -17,7 +17,7 @@ use crate::{
     Error, cgroup,
     error::refuse,
     image,
-    layout::{CLOUD, MachineLayout},
+    layout::{CLOUD, MachineLayout, OWN_NAMES},
     mounts,
     netns::{self, Note},
     plan::{
@@ -40,6 +40,10 @@ const FIRST_ADDRESS: u32 = 9;
 impl Cloud {
     pub(crate) fn put_machine(self: &Arc<Self>, name: &str, spec: MachineSpec) -> Result<Machine, Error> {
         check_name("machine", name, LONGEST_NAME)?;
+        if OWN_NAMES.contains(&name) {
+            let message = format!("{name:?} is the name of a service of the cloud's own");
+            return Err(refuse(ErrorCode::Invalid, message, "choose another name"));
+        }
         let image = image::find(&self.environment.cache);
         let (uid, created) = (self.environment.new_uid.as_ref()(), self.environment.clock.now());
         let range = format!("machines of {}", spec.network);

@@ -12,7 +12,7 @@ use crate::{
     Error,
     dns::zone::{Data, Zone},
     error::refuse,
-    layout::{CLOUD, is_label},
+    layout::{CLOUD, OWN_NAMES, is_label},
     store::{NameRecord, Tables},
 };
 
@@ -87,7 +87,7 @@ fn lookup(tables: &Tables, domain: &str, name: &str, record_type: RecordType) ->
         return Vec::new();
     };
     let address = match label {
-        "cloud" | "registry" => Some(CLOUD),
+        service if OWN_NAMES.contains(&service) => Some(CLOUD),
         machine => tables
             .machines
             .get(machine)

@@ -82,6 +82,9 @@ impl Cloud {
         let Some(record) = self.store.get::<NetworkRecord>(name) else {
             return Err(not_found("network", name));
         };
+        if record.deleting {
+            return Err(being_deleted("network", name));
+        }
         self.note(&key, self.make_network(name, &record))
     }
 
@@ -131,6 +134,10 @@ impl Cloud {
         }
         let router = self.layout.network_namespace(name);
         Note::of(&router).remove()?;
+        // Its machines lose their links with it, and the next router may get the same number.
+        for machine in self.machines_of(name) {
+            Note::of(&self.layout.machine_namespace(&machine)).remove()?;
+        }
         netns::remove_interface(&self.layout.backbone_namespace(), &port_name(uplink))?;
         netns::remove(&router).map(drop)
     }
@@ -178,6 +185,15 @@ impl Cloud {
         netns::ip(&backbone, &batch, "set the routes of the backbone")
     }
 
+    fn machines_of(&self, network: &str) -> Vec<String> {
+        let tables = self.store.read();
+        let machines = tables
+            .machines
+            .iter()
+            .filter(|(_, machine)| machine.spec.network == network);
+        machines.map(|(name, _)| name.clone()).collect()
+    }
+
     fn ensure_metadata_server(self: &Arc<Self>, name: &str) -> Result<(), Error> {
         let router = self.layout.network_namespace(name);
         let Some(identity) = netns::identity(&router) else {
@@ -189,6 +205,8 @@ impl Cloud {
         }
         let listener = netns::enter(&router, || TcpListener::bind((METADATA, 80)))
             .and_then(|listener| {
+                // Answers reach the machine, but nothing behind it: user data is none of its pods' business.
+                listener.set_ttl(1)?;
                 listener.set_nonblocking(true)?;
                 let _inside = self.runtime.enter();
                 tokio::net::TcpListener::from_std(listener)

@@ -17,7 +17,8 @@ impl Cloud {
     /// Brings everything to the state that is written down. Objects that fail are noted and do not stand in the way of others.
     pub(crate) fn recover(self: &Arc<Self>) -> Result<(), Error> {
         self.ensure_backbone()?;
-        self.registry.lock().ensure()?;
+        let registry = self.registry.lock().ensure_answering();
+        let _ = self.note("registry", registry);
         self.finish_deletions(|_| true);
         let networks: Vec<String> = self.store.read().networks.keys().cloned().collect();
         for network in networks {
@@ -79,6 +80,10 @@ impl Cloud {
         let identity = netns::identity(&namespace);
         if !note.says(identity, identity) {
             note.remove()?;
+            // Routers lose their links with it, and the next backbone may get the same number.
+            for network in self.store.read().networks.keys() {
+                Note::of(&self.layout.network_namespace(network)).remove()?;
+            }
             netns::remove(&namespace)?;
             netns::create(&namespace)?;
             netns::set_parameters(&namespace, links::BACKBONE_PARAMETERS)?;

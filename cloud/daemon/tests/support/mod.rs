@@ -9,6 +9,7 @@ use std::{
 
 use cloud_client::{Client, Info};
 use cloud_daemon::{Arguments, Landscape, image};
+use lib_error_chain::ErrorChain;
 use tokio_util::sync::CancellationToken;
 
 /// For everything that takes less than a second on an idle machine.
@@ -68,10 +69,15 @@ impl TestLandscape {
 
     /// This very program again, as the daemon. See [`be_daemon_if_told_so`].
     pub(crate) fn spawn_daemon(&mut self) -> &mut Child {
+        // Port 0: several test landscapes live side by side.
+        self.spawn_daemon_with_proxy_on(0)
+    }
+
+    pub(crate) fn spawn_daemon_with_proxy_on(&mut self, port: u16) -> &mut Child {
         let log = File::options().create(true).append(true).open(self.log()).unwrap();
         let child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "daemon", "--nocapture"])
-            .env(DAEMON_OF, self.name.to_string())
+            .env(DAEMON_OF, format!("{}:{port}", self.name))
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
@@ -136,8 +142,14 @@ impl Drop for TestLandscape {
 
 /// The body of the test `daemon`, which is no test: in a process started for it, it runs the cloud until SIGTERM.
 pub(crate) fn be_daemon_if_told_so() {
-    let Ok(landscape) = std::env::var(DAEMON_OF) else {
+    let Ok(wish) = std::env::var(DAEMON_OF) else {
         return;
+    };
+    let (landscape, port) = wish.split_once(':').unwrap();
+    let arguments = Arguments {
+        landscape: landscape.parse().unwrap(),
+        proxy_port: port.parse().unwrap(),
+        cache: None,
     };
     tracing_subscriber::fmt()
         .with_env_filter("debug,hyper=info")
@@ -155,13 +167,9 @@ pub(crate) fn be_daemon_if_told_so() {
             terminate.recv().await;
             token.cancel();
         });
-        // Port 0: several test landscapes live side by side.
-        let arguments = Arguments {
-            landscape: landscape.parse().unwrap(),
-            proxy_port: 0,
-            cache: None,
-        };
-        cloud_daemon::run(arguments, shutdown).await.unwrap();
+        if let Err(error) = cloud_daemon::run(arguments, shutdown).await {
+            panic!("{}", ErrorChain(&error));
+        }
     });
 }
 

@@ -123,7 +123,7 @@ mod tests {
         serde_json::from_value(service).unwrap()
     }
 
-    fn node(name: &str, address: &str, labels: serde_json::Value) -> Node {
+    fn node(name: &str, address: &str, labels: &serde_json::Value) -> Node {
         serde_json::from_value(json!({
             "metadata": { "name": name, "labels": labels },
             "status": { "addresses": [
@@ -139,9 +139,9 @@ mod tests {
     fn ports_lead_to_the_node_ports_of_all_nodes() {
         let excluded = json!({ "node.kubernetes.io/exclude-from-external-load-balancers": "" });
         let nodes = [
-            node("b", "10.1.0.11", json!({})),
-            node("a", "10.1.0.10", json!({})),
-            node("c", "10.1.0.12", excluded),
+            node("b", "10.1.0.11", &json!({})),
+            node("a", "10.1.0.10", &json!({})),
+            node("c", "10.1.0.12", &excluded),
         ];
         let balancer = balancer_of(&service(|_| {}), &nodes, "seed").unwrap();
         assert_eq!(balancer.network, "seed");

@@ -26,7 +26,6 @@ use kube::{
 use lib_error_chain::ErrorChain;
 use lib_resolve::Resolver;
 use tokio_util::sync::CancellationToken;
-use tracing::Instrument as _;
 
 use super::reconcile::{ReconcileError, Reconciler};
 use crate::cloud::{CloudArguments, CloudError, Credentials, RemoteCloud};
@@ -178,8 +177,7 @@ fn key(service: &Service) -> String {
 
 async fn reconcile(service: Arc<Service>, context: Arc<Context>) -> Result<Action, ReconcileError> {
     let key = key(&service);
-    let span = tracing::info_span!("reconcile", service = %key);
-    context.reconciler.reconcile(&service).instrument(span).await?;
+    context.reconciler.reconcile(&service).await?;
     context.failures.succeeded(&key);
     Ok(Action::await_change())
 }

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use api::constants;
 use api::core::v1beta1::{ControllerRegistration, Project, Shoot};
 use apimachinery::{ApiObject, Status};
+use apiserver::authorization::{AccessAttributes, Authorizer, Decision};
 use apiserver::context::UserInfo;
 use apiserver::kube_api::{KubeApi, KubeApiError};
 use apiserver::registry::{CacheError, Caches};
 use lib_error_chain::ErrorChain;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::facts::Facts;
 
@@ -24,6 +25,7 @@ const DOMAIN_PRIORITY: &str = "dns.gardener.cloud/domain-default-priority";
 pub(crate) struct Lookups {
     caches: Caches,
     kube_api: Arc<dyn KubeApi>,
+    authorizer: Arc<dyn Authorizer>,
 }
 
 /// What a user wants to do to an object of the kube-apiserver.
@@ -37,8 +39,8 @@ pub(crate) struct Access<'a> {
 }
 
 impl Lookups {
-    pub(crate) fn new(caches: Caches, kube_api: Arc<dyn KubeApi>) -> Self {
-        Self { caches, kube_api }
+    pub(crate) fn new(caches: Caches, kube_api: Arc<dyn KubeApi>, authorizer: Arc<dyn Authorizer>) -> Self {
+        Self { caches, kube_api, authorizer }
     }
 
     /// An object of this server; `namespace` is empty for cluster-scoped kinds.
@@ -119,28 +121,21 @@ impl Lookups {
         }
     }
 
-    /// Whether a user may do something; asked of the kube-apiserver, which has the roles.
+    /// Whether a user may do something; asked of whoever has the roles.
     pub(crate) async fn may(&self, user: &UserInfo, access: &Access<'_>) -> Result<bool, Status> {
-        let review = json!({
-            "apiVersion": "authorization.k8s.io/v1",
-            "kind": "SubjectAccessReview",
-            "spec": {
-                "user": user.name,
-                "uid": user.uid,
-                "groups": user.groups,
-                "extra": user.extra,
-                "resourceAttributes": {
-                    "verb": access.verb,
-                    "group": access.group,
-                    "resource": access.resource,
-                    "namespace": access.namespace,
-                    "name": access.name,
-                },
-            },
-        });
-        let path = "/apis/authorization.k8s.io/v1/subjectaccessreviews";
-        let answer = self.kube_api.create(path, &review).await.map_err(|error| kube_api_failed(&error))?;
-        Ok(answer.pointer("/status/allowed").and_then(Value::as_bool).unwrap_or(false))
+        let attributes = AccessAttributes {
+            user: user.clone(),
+            verb: access.verb.to_owned(),
+            group: access.group.to_owned(),
+            resource: access.resource.to_owned(),
+            namespace: access.namespace.to_owned(),
+            name: access.name.to_owned(),
+            ..AccessAttributes::default()
+        };
+        match self.authorizer.authorize(&attributes).await {
+            Ok(decision) => Ok(decision == Decision::Allow),
+            Err(error) => Err(Status::internal_error(&ErrorChain(&error).to_string())),
+        }
     }
 }
 

@@ -14,7 +14,7 @@ mod shoot_defaults; // what a Shoot's user did not say
 mod shoot_plugins; // gathers facts for the two above
 
 pub(crate) use self::lookups::{Access, Lookups};
-pub(crate) use self::plugins::chain;
+pub(crate) use self::plugins::plugins;
 pub(crate) use self::project::sync_owner_role;
 
 use apimachinery::Status;

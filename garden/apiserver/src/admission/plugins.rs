@@ -5,7 +5,7 @@ use std::sync::Arc;
 use api::core::v1beta1::{Project, Seed, Shoot};
 use apimachinery::Status;
 use apimachinery::versioning::GroupResource;
-use apiserver::admission::{Attributes, Chain, Operation, Plugin};
+use apiserver::admission::{Attributes, Operation, Plugin};
 use async_trait::async_trait;
 use serde_json::Value;
 
@@ -17,8 +17,8 @@ use super::{deletion, forbidden, project};
 const CORE: &str = "core.gardener.cloud";
 
 /// All plugins. One line per plugin.
-pub(crate) fn chain(lookups: &Lookups) -> Chain {
-    Chain::new(vec![
+pub(crate) fn plugins(lookups: &Lookups) -> Vec<Arc<dyn Plugin>> {
+    vec![
         Arc::new(NamespaceLifecycle(lookups.clone())),
         Arc::new(ResourceReferenceManager(lookups.clone())),
         Arc::new(ExtensionValidator(lookups.clone())),
@@ -29,7 +29,7 @@ pub(crate) fn chain(lookups: &Lookups) -> Chain {
         Arc::new(ProjectMutator),
         Arc::new(DeletionConfirmation),
         Arc::new(FinalizerRemoval),
-    ])
+    ]
 }
 
 /// Nothing is created in a namespace that is not there, or goes away.

@@ -1,42 +1,50 @@
 //! Checks of a Shoot against the objects around it.
 //!
 //! In: the Shoot, as it was and as it will be, and the [`Facts`]. Out: every problem found, by field.
-//! Absent: checks that need the Shoot alone, which `api::validation` has.
+//! Absent: checks that need the Shoot alone (`api::validation`); rules about two objects are pure functions of
+//! `api::validation::cross`, and are only put together here.
 
-use std::collections::BTreeSet;
-
-use api::core::v1beta1::{CloudProfile, Networking, Project, Seed, Shoot};
+use api::core::v1beta1::{Project, Seed, SeedTaint, Shoot};
+use api::validation::cross;
 use apimachinery::field::{FieldError, FieldErrors, Path};
-use ipnet::IpNet;
+use apimachinery::meta::Time;
 use jiff::Timestamp;
 
 use super::facts::Facts;
-use super::shoot_defaults::{is_expired, is_workerless};
 
-/// DNS names and namespaces of a shoot are made of both names; longer ones would not fit.
-const NAMES_LIMIT: usize = 21;
-
-/// Extension kinds that a Shoot with workers needs of its provider.
-const PROVIDER_KINDS: [&str; 3] = ["ControlPlane", "Infrastructure", "Worker"];
+/// The kind of extension that makes machines.
+const WORKER: &str = "Worker";
 
 /// Checks a Shoot that is being created (`old` is `None`), changed or bound.
 pub(crate) fn check(new: &Shoot, old: Option<&Shoot>, facts: &Facts, now: Timestamp) -> FieldErrors {
     let mut errors = FieldErrors::new();
-    if new.metadata.deletion_timestamp.is_some() {
-        // What goes away must not be kept by what has gone already.
-        return errors;
-    }
     if let (None, Some(project)) = (old, &facts.project) {
-        check_project(new, project, &mut errors);
+        errors.extend(check_project(new, project));
     }
     match &facts.cloud_profile {
-        Some(profile) => check_cloud_profile(new, old, profile, now, &mut errors),
-        None => errors.push(FieldError::not_found(&cloud_profile_path(), Facts::cloud_profile_name(new).unwrap_or_default())),
+        Some(profile) => {
+            if old.is_none() && profile.metadata.deletion_timestamp.is_some() {
+                errors.push(FieldError::forbidden(&cloud_profile_path(), "the CloudProfile is being deleted"));
+            }
+            errors.extend(cross::shoot_against_cloud_profile(new, old, profile, &Time(now)));
+        }
+        None => {
+            let name = Facts::cloud_profile_name(new).unwrap_or_default();
+            errors.push(FieldError::not_found(&cloud_profile_path(), name));
+        }
     }
-    check_domain(new, facts, &mut errors);
-    check_binding(new, facts, &mut errors);
-    check_seed(new, old, facts, &mut errors);
+    errors.extend(check_domain(new, facts));
+    errors.extend(check_binding(new, facts));
+    errors.extend(check_seed(new, old, facts));
     errors
+}
+
+/// Machines need an extension for their provider; nobody would ever make them otherwise.
+pub(crate) fn check_extensions(new: &Shoot, facts: &Facts) -> FieldErrors {
+    let offered = facts.controller_registrations.iter().flat_map(|registration| &registration.spec.resources);
+    let types: Vec<&str> =
+        offered.filter(|resource| resource.kind == WORKER).map(|resource| resource.type_.as_str()).collect();
+    cross::workers_without_extension(new, &types)
 }
 
 fn spec() -> Path {
@@ -47,72 +55,35 @@ fn cloud_profile_path() -> Path {
     spec().child("cloudProfile").child("name")
 }
 
-fn check_project(new: &Shoot, project: &Project, errors: &mut FieldErrors) {
+fn check_project(new: &Shoot, project: &Project) -> FieldErrors {
     let project_name = project.metadata.name.as_deref().unwrap_or_default();
     let shoot_name = new.metadata.name.as_deref().unwrap_or_default();
+    let mut errors = cross::shoot_name_with_project(shoot_name, project_name);
     if project.metadata.deletion_timestamp.is_some() {
-        errors.push(FieldError::forbidden(
-            &Path::new("metadata").child("namespace"),
-            format!("cannot create shoot {shoot_name:?} in project {project_name:?} that is already marked for deletion"),
-        ));
+        let detail = format!("project {project_name:?} is being deleted, no shoot can be created in it");
+        errors.push(FieldError::forbidden(&Path::new("metadata").child("namespace"), detail));
     }
-    if project_name.len() + shoot_name.len() > NAMES_LIMIT {
-        let detail = format!(
-            "the length of the shoot name and the project name must not exceed {NAMES_LIMIT} characters \
-             (project: {project_name}; shoot: {shoot_name})"
-        );
-        errors.push(FieldError::invalid(&Path::new("metadata").child("name"), shoot_name, detail));
-    }
-}
-
-fn check_cloud_profile(
-    new: &Shoot,
-    old: Option<&Shoot>,
-    profile: &CloudProfile,
-    now: Timestamp,
-    errors: &mut FieldErrors,
-) {
-    if old.is_none() && profile.metadata.deletion_timestamp.is_some() {
-        errors.push(FieldError::forbidden(&cloud_profile_path(), "the CloudProfile is marked for deletion"));
-    }
-    if new.spec.provider.type_ != profile.spec.type_ {
-        let path = spec().child("provider").child("type");
-        let detail = format!("provider type in shoot must match provider type of referenced CloudProfile: {:?}", profile.spec.type_);
-        errors.push(FieldError::invalid(&path, &new.spec.provider.type_, detail));
-    }
-    let regions: Vec<&str> = profile.spec.regions.iter().map(|region| region.name.as_str()).collect();
-    if !regions.contains(&new.spec.region.as_str()) && old.is_none_or(|old| old.spec.region != new.spec.region) {
-        errors.push(FieldError::not_supported(&spec().child("region"), &new.spec.region, &regions));
-    }
-    if old.is_none_or(|old| old.spec.kubernetes.version != new.spec.kubernetes.version) {
-        check_version(new, profile, now, errors);
-    }
-}
-
-fn check_version(new: &Shoot, profile: &CloudProfile, now: Timestamp, errors: &mut FieldErrors) {
-    let version = &new.spec.kubernetes.version;
-    let usable = profile.spec.kubernetes.versions.iter().filter(|offered| !is_expired(offered, now));
-    let usable: Vec<&str> = usable.map(|offered| offered.version.as_str()).collect();
-    if !usable.contains(&version.as_str()) {
-        errors.push(FieldError::not_supported(&spec().child("kubernetes").child("version"), version, &usable));
-    }
+    errors
 }
 
 /// Below a default domain a shoot has exactly one name, so that no shoot can take another's.
-fn check_domain(new: &Shoot, facts: &Facts, errors: &mut FieldErrors) {
-    let Some(domain) = new.spec.dns.as_ref().and_then(|dns| dns.domain.as_deref()) else { return };
+fn check_domain(new: &Shoot, facts: &Facts) -> FieldErrors {
+    let mut errors = FieldErrors::new();
+    let Some(domain) = new.spec.dns.as_ref().and_then(|dns| dns.domain.as_deref()) else { return errors };
     let shoot = new.metadata.name.as_deref().unwrap_or_default();
-    let parent = facts.domains().into_iter().find(|parent| domain.strip_suffix(parent).is_some_and(|rest| rest.ends_with('.')));
-    let Some(parent) = parent else { return };
+    let is_below = |parent: &&str| domain.strip_suffix(*parent).is_some_and(|rest| rest.ends_with('.'));
+    let Some(parent) = facts.domains().into_iter().find(is_below) else { return errors };
     let only = facts.domain_below(shoot, parent);
     if domain != only {
         let detail = format!("shoots using the default domain {parent:?} must have the domain {only:?}");
         errors.push(FieldError::invalid(&spec().child("dns").child("domain"), domain, detail));
     }
+    errors
 }
 
-fn check_binding(new: &Shoot, facts: &Facts, errors: &mut FieldErrors) {
-    let Some(name) = new.spec.credentials_binding_name.as_deref() else { return };
+fn check_binding(new: &Shoot, facts: &Facts) -> FieldErrors {
+    let mut errors = FieldErrors::new();
+    let Some(name) = new.spec.credentials_binding_name.as_deref() else { return errors };
     let path = spec().child("credentialsBindingName");
     match &facts.credentials_binding {
         None => errors.push(FieldError::not_found(&path, name)),
@@ -125,56 +96,38 @@ fn check_binding(new: &Shoot, facts: &Facts, errors: &mut FieldErrors) {
         }
         Some(_) => {}
     }
-}
-
-/// Machines need an extension for their provider; nobody would ever make them otherwise.
-pub(crate) fn check_extensions(new: &Shoot, facts: &Facts) -> FieldErrors {
-    let mut errors = FieldErrors::new();
-    if is_workerless(new) {
-        return errors;
-    }
-    let wanted = &new.spec.provider.type_;
-    let offered = facts.controller_registrations.iter().flat_map(|registration| &registration.spec.resources);
-    let offered: BTreeSet<&str> = offered.filter(|resource| resource.type_ == *wanted).map(|resource| resource.kind.as_str()).collect();
-    let missing: Vec<&str> = PROVIDER_KINDS.into_iter().filter(|kind| !offered.contains(kind)).collect();
-    if !missing.is_empty() {
-        let detail = format!(
-            "a shoot with workers needs an extension for its provider, but no ControllerRegistration offers {} of type {wanted:?}; \
-             install the provider's extension, or leave spec.provider.workers empty",
-            missing.join(", ")
-        );
-        errors.push(FieldError::invalid(&spec().child("provider").child("type"), wanted, detail));
-    }
     errors
 }
 
-fn check_seed(new: &Shoot, old: Option<&Shoot>, facts: &Facts, errors: &mut FieldErrors) {
-    let Some(name) = new.spec.seed_name.as_deref() else { return };
+/// A seed that is new to the shoot must be able to take it.
+fn check_seed(new: &Shoot, old: Option<&Shoot>, facts: &Facts) -> FieldErrors {
+    let mut errors = FieldErrors::new();
+    let Some(name) = new.spec.seed_name.as_deref() else { return errors };
     if old.is_some_and(|old| old.spec.seed_name.as_deref() == Some(name)) {
-        return;
+        return errors;
     }
-    let path = || spec().child("seedName");
+    let path = spec().child("seedName");
     let Some(seed) = &facts.seed else {
-        errors.push(FieldError::not_found(&path(), name));
-        return;
+        errors.push(FieldError::not_found(&path, name));
+        return errors;
     };
     if seed.metadata.deletion_timestamp.is_some() {
-        errors.push(FieldError::forbidden(&path(), format!("cannot place the shoot on seed {name:?}, which is marked for deletion")));
+        errors.push(FieldError::forbidden(&path, format!("seed {name:?} is being deleted")));
     }
     if let Some(taint) = untolerated_taint(new, seed) {
-        errors.push(FieldError::forbidden(&path(), format!("the shoot does not tolerate the taint {taint:?} of seed {name:?}")));
+        errors.push(FieldError::forbidden(&path, format!("the shoot does not tolerate the taint {taint:?} of seed {name:?}")));
     }
     let allocatable = seed.status.allocatable.get("shoots").and_then(|quantity| quantity.0.parse::<usize>().ok());
-    if allocatable.is_some_and(|allocatable| facts.shoots_on_seed >= allocatable) {
-        errors.push(FieldError::forbidden(&path(), format!("seed {name:?} already has the maximum number of shoots scheduled on it")));
+    if let Some(allocatable) = allocatable.filter(|allocatable| facts.shoots_on_seed >= *allocatable) {
+        errors.push(FieldError::forbidden(&path, format!("seed {name:?} already carries its {allocatable} shoots")));
     }
-    if let Some(networking) = &new.spec.networking {
-        check_disjoint(networking, seed, errors);
-    }
+    errors.extend(cross::shoot_against_seed(new, seed));
+    errors
 }
 
+/// A toleration without a value tolerates every value of its key.
 fn untolerated_taint<'a>(shoot: &Shoot, seed: &'a Seed) -> Option<&'a str> {
-    let tolerated = |taint: &&api::core::v1beta1::SeedTaint| {
+    let tolerated = |taint: &&SeedTaint| {
         shoot.spec.tolerations.iter().any(|toleration| {
             toleration.key == taint.key && (toleration.value.is_none() || toleration.value == taint.value)
         })
@@ -182,23 +135,123 @@ fn untolerated_taint<'a>(shoot: &Shoot, seed: &'a Seed) -> Option<&'a str> {
     seed.spec.taints.iter().find(|taint| !tolerated(taint)).map(|taint| taint.key.as_str())
 }
 
-/// The shoot's networks must differ from its seed's: a control plane talks to both.
-fn check_disjoint(networking: &Networking, seed: &Seed, errors: &mut FieldErrors) {
-    let networks = &seed.spec.networks;
-    let of_seed = [("nodes", networks.nodes.as_deref()), ("pods", Some(&*networks.pods)), ("services", Some(&*networks.services))];
-    let of_shoot = [("nodes", &networking.nodes), ("pods", &networking.pods), ("services", &networking.services)];
-    for (shoot_role, shoot_range) in of_shoot {
-        let Some(shoot_net) = shoot_range.as_deref().and_then(parse) else { continue };
-        for (seed_role, seed_range) in of_seed {
-            let Some(seed_net) = seed_range.and_then(parse) else { continue };
-            if shoot_net.contains(&seed_net.network()) || seed_net.contains(&shoot_net.network()) {
-                let detail = format!("must not overlap with the seed's {seed_role} network {seed_net}");
-                errors.push(FieldError::invalid(&spec().child("networking").child(shoot_role), shoot_net.to_string(), detail));
-            }
-        }
-    }
-}
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
 
-fn parse(range: &str) -> Option<IpNet> {
-    range.parse().ok()
+    use super::*;
+
+    fn now() -> Timestamp {
+        "2026-01-01T00:00:00Z".parse().unwrap()
+    }
+
+    fn facts() -> Value {
+        json!({
+            "project": { "metadata": { "name": "dev" }, "spec": { "namespace": "garden-dev" } },
+            "profile": {
+                "metadata": { "name": "local" },
+                "spec": {
+                    "type": "local",
+                    "regions": [{ "name": "local" }],
+                    "kubernetes": { "versions": [{ "version": "1.35.4" }] },
+                },
+            },
+            "seed": {
+                "metadata": { "name": "one" },
+                "spec": {
+                    "networks": { "nodes": "10.1.0.0/24", "pods": "10.2.0.0/16", "services": "10.3.0.0/16" },
+                    "dns": { "defaults": [{ "type": "local", "domain": "shoots.example.org", "credentialsRef": {} }] },
+                },
+                "status": { "allocatable": { "shoots": "1" } },
+            },
+            "binding": { "provider": { "type": "local" }, "credentialsRef": {} },
+        })
+    }
+
+    fn shoot() -> Value {
+        json!({
+            "metadata": { "name": "first", "namespace": "garden-dev" },
+            "spec": {
+                "cloudProfile": { "kind": "CloudProfile", "name": "local" },
+                "provider": { "type": "local" },
+                "region": "local",
+                "kubernetes": { "version": "1.35.4" },
+                "seedName": "one",
+                "dns": { "domain": "first.dev.shoots.example.org" },
+                "networking": { "services": "100.64.0.0/13" },
+            },
+        })
+    }
+
+    fn parse<T: serde::de::DeserializeOwned>(value: &Value) -> T {
+        serde_json::from_value(value.clone()).unwrap()
+    }
+
+    /// Breaks one thing, in the facts (`/facts/…`) or in the shoot, and says what is found.
+    fn problems(pointer: &str, value: Value) -> Vec<String> {
+        let mut world = json!({ "facts": facts(), "shoot": shoot() });
+        let (parent, key) = pointer.rsplit_once('/').unwrap();
+        world.pointer_mut(parent).unwrap()[key] = value;
+        let there = |key: &str| world["facts"].get(key).filter(|value| !value.is_null()).cloned();
+        let facts = Facts {
+            project: there("project").map(|value| parse(&value)),
+            cloud_profile: there("profile").map(|value| parse(&value)),
+            seed: there("seed").map(|value| parse(&value)),
+            credentials_binding: there("binding").map(|value| parse(&value)),
+            shoots_on_seed: there("shoots").and_then(|value| value.as_u64()).unwrap_or(0) as usize,
+            ..Facts::default()
+        };
+        let shoot: Shoot = parse(&world["shoot"]);
+        let mut errors = check(&shoot, None, &facts, now());
+        errors.extend(check_extensions(&shoot, &facts));
+        errors.to_strings()
+    }
+
+    #[track_caller]
+    fn check_problem(pointer: &str, value: Value, expected: &str) {
+        let found = problems(pointer, value);
+        assert!(found.len() == 1 && found[0].contains(expected), "{found:#?}");
+    }
+
+    #[test]
+    fn a_good_shoot_passes() {
+        assert_eq!(problems("/shoot/spec/purpose", json!("evaluation")), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_is_named_must_exist_and_fit() {
+        check_problem("/facts/profile", Value::Null, "spec.cloudProfile.name: Not found: \"local\"");
+        check_problem("/facts/seed", Value::Null, "spec.seedName: Not found: \"one\"");
+        check_problem("/shoot/spec/region", json!("moon"), "spec.region: Unsupported value: \"moon\"");
+        check_problem("/shoot/spec/kubernetes", json!({ "version": "1.99.0" }), "spec.kubernetes.version: Unsupported value: \"1.99.0\"");
+        let found = problems("/shoot/metadata/name", json!("a-name-that-is-too-long"));
+        // The second problem: its domain is another's.
+        assert!(found.len() == 2 && found[0].starts_with("metadata.name: Invalid value"), "{found:#?}");
+    }
+
+    #[test]
+    fn the_seed_must_be_able_to_take_it() {
+        check_problem("/shoot/spec/networking", json!({ "services": "10.2.0.0/20" }), "must not overlap with the pods network");
+        check_problem("/facts/shoots", json!(1), "spec.seedName: Forbidden: seed \"one\" already carries its 1 shoots");
+        let taint = json!([{ "key": "seed.gardener.cloud/protected" }]);
+        check_problem("/facts/seed/spec/taints", taint, "does not tolerate the taint \"seed.gardener.cloud/protected\"");
+        check_problem("/facts/seed/metadata/deletionTimestamp", json!("2026-01-01T00:00:00Z"), "is being deleted");
+    }
+
+    #[test]
+    fn a_default_domain_gives_one_name_to_each() {
+        check_problem(
+            "/shoot/spec/dns",
+            json!({ "domain": "second.dev.shoots.example.org" }),
+            "must have the domain \"first.dev.shoots.example.org\"",
+        );
+        assert_eq!(problems("/shoot/spec/dns", json!({ "domain": "mine.example.com" })), Vec::<String>::new());
+    }
+
+    #[test]
+    fn workers_need_an_extension() {
+        let workers = json!({ "type": "local", "workers": [{ "name": "a", "minimum": 1, "maximum": 1, "machine": { "type": "small" } }] });
+        let found = problems("/shoot/spec/provider", workers);
+        assert!(found.iter().any(|problem| problem.contains("no ControllerRegistration offers kind Worker")), "{found:#?}");
+    }
 }

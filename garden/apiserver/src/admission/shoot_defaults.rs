@@ -6,22 +6,25 @@
 use std::collections::BTreeMap;
 
 use api::constants;
-use api::core::v1beta1::{Dns, ExpirableVersion, Networking, Seed, Shoot, VersionClassification};
+use api::core::v1beta1::{Dns, Shoot};
+use api::validation::cross;
+use apimachinery::meta::Time;
 use jiff::Timestamp;
 
 use super::facts::Facts;
 
-/// Gardener's networks of a shoot whose seed has no opinion.
-const PODS: &str = constants::DEFAULT_POD_NETWORK;
-const SERVICES: &str = constants::DEFAULT_SERVICE_NETWORK;
-/// A shoot with this provider takes care of its DNS itself.
+/// A shoot with this DNS provider takes care of its names itself.
 const UNMANAGED: &str = "unmanaged";
 
 /// Completes a Shoot that is being created.
 pub(crate) fn complete_new(shoot: &mut Shoot, facts: &Facts, user: &str, now: Timestamp) {
     let annotations = shoot.metadata.annotations.get_or_insert_with(BTreeMap::new);
     annotations.insert(constants::GARDEN_CREATED_BY.to_owned(), user.to_owned());
-    if let Some(version) = kubernetes_version(shoot, facts, now) {
+    let profile = facts.cloud_profile.as_ref();
+    let version = profile.and_then(|profile| {
+        cross::complete_kubernetes_version(&shoot.spec.kubernetes.version, profile, &Time(now))
+    });
+    if let Some(version) = version {
         shoot.spec.kubernetes.version = version;
     }
 }
@@ -29,67 +32,66 @@ pub(crate) fn complete_new(shoot: &mut Shoot, facts: &Facts, user: &str, now: Ti
 /// Gives a Shoot its networks as soon as its seed is known, for they must differ from the seed's.
 pub(crate) fn complete_networks(shoot: &mut Shoot, facts: &Facts) {
     if let Some(seed) = &facts.seed {
-        default_networks(shoot, seed);
+        cross::set_default_networks(shoot, seed);
     }
-}
-
-/// True when there is nothing to run workloads on.
-pub(crate) fn is_workerless(shoot: &Shoot) -> bool {
-    shoot.spec.provider.workers.is_empty()
-}
-
-/// A workerless shoot has Services only.
-fn default_networks(shoot: &mut Shoot, seed: &Seed) {
-    let workerless = is_workerless(shoot);
-    let defaults = seed.spec.networks.shoot_defaults.clone().unwrap_or_default();
-    let networking = shoot.spec.networking.get_or_insert_with(Networking::default);
-    if !workerless {
-        networking.pods.get_or_insert_with(|| defaults.pods.unwrap_or_else(|| PODS.to_owned()));
-    }
-    networking.services.get_or_insert_with(|| defaults.services.unwrap_or_else(|| SERVICES.to_owned()));
 }
 
 /// `<shoot>.<project>.<default domain>`, when the user names no domain.
 pub(crate) fn default_domain(shoot: &mut Shoot, facts: &Facts) {
-    let unmanaged = shoot.spec.dns.as_ref().is_some_and(|dns| {
+    let decided = shoot.spec.dns.as_ref().is_some_and(|dns| {
         dns.domain.is_some() || dns.providers.iter().any(|provider| provider.type_.as_deref() == Some(UNMANAGED))
     });
-    if let (false, Some(domain)) = (unmanaged, facts.domain_of(shoot)) {
+    if let (false, Some(domain)) = (decided, facts.domain_of(shoot)) {
         shoot.spec.dns.get_or_insert_with(Dns::default).domain = Some(domain);
     }
 }
 
-/// The newest supported version that begins like the one asked for; nothing if it is complete, or none does.
-fn kubernetes_version(shoot: &Shoot, facts: &Facts, now: Timestamp) -> Option<String> {
-    let asked = parts(&shoot.spec.kubernetes.version)?;
-    let profile = facts.cloud_profile.as_ref()?;
-    if asked.len() == 3 {
-        return None;
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn facts() -> Facts {
+        Facts {
+            project: Some(serde_json::from_value(json!({ "metadata": { "name": "dev" } })).unwrap()),
+            default_domains: vec!["shoots.example.org".to_owned()],
+            ..Facts::default()
+        }
     }
-    let offered = profile.spec.kubernetes.versions.iter().filter(|version| is_offered(version, now));
-    let matching = offered.filter_map(|version| {
-        let numbers = parts(&version.version)?;
-        numbers.starts_with(&asked).then_some((numbers, version.version.clone()))
-    });
-    matching.max().map(|(_, version)| version)
-}
 
-/// Neither a preview nor about to go.
-fn is_offered(version: &ExpirableVersion, now: Timestamp) -> bool {
-    let classified = matches!(&version.classification, None | Some(VersionClassification::Supported));
-    classified && !is_expired(version, now)
-}
+    fn shoot(spec: serde_json::Value) -> Shoot {
+        serde_json::from_value(json!({ "metadata": { "name": "first" }, "spec": spec })).unwrap()
+    }
 
-/// True once nobody should use the version any more.
-pub(crate) fn is_expired(version: &ExpirableVersion, now: Timestamp) -> bool {
-    version.expiration_date.as_ref().is_some_and(|date| date.0 <= now)
-        || version.classification == Some(VersionClassification::Expired)
-}
+    fn domain(mut shoot: Shoot, facts: &Facts) -> Option<String> {
+        default_domain(&mut shoot, facts);
+        shoot.spec.dns.and_then(|dns| dns.domain)
+    }
 
-/// `1.35.4` as numbers; of an empty text no numbers; `None` for what is no version.
-fn parts(version: &str) -> Option<Vec<u64>> {
-    match version {
-        "" => Some(Vec::new()),
-        version => version.split('.').map(|part| part.parse().ok()).collect(),
+    #[test]
+    fn the_domain_is_made_of_both_names() {
+        assert_eq!(domain(shoot(json!({})), &facts()).as_deref(), Some("first.dev.shoots.example.org"));
+        let mine = shoot(json!({ "dns": { "domain": "mine.example.com" } }));
+        assert_eq!(domain(mine, &facts()).as_deref(), Some("mine.example.com"));
+        assert_eq!(domain(shoot(json!({ "dns": { "providers": [{ "type": "unmanaged" }] } })), &facts()), None);
+        assert_eq!(domain(shoot(json!({})), &Facts::default()), None);
+    }
+
+    #[test]
+    fn the_seeds_domain_comes_before_the_installations() {
+        let seed = json!({ "spec": { "dns": { "defaults": [{ "domain": "seed.example.org" }] } } });
+        let facts = Facts { seed: Some(serde_json::from_value(seed).unwrap()), ..facts() };
+        assert_eq!(domain(shoot(json!({})), &facts).as_deref(), Some("first.dev.seed.example.org"));
+    }
+
+    #[test]
+    fn a_new_shoot_says_who_made_it_and_has_a_whole_version() {
+        let profile = json!({ "spec": { "kubernetes": { "versions": [{ "version": "1.35.4" }, { "version": "1.35.10" }] } } });
+        let facts = Facts { cloud_profile: Some(serde_json::from_value(profile).unwrap()), ..facts() };
+        let mut new = shoot(json!({ "kubernetes": { "version": "1.35" } }));
+        complete_new(&mut new, &facts, "alice", Timestamp::UNIX_EPOCH);
+        assert_eq!(new.spec.kubernetes.version, "1.35.10");
+        assert_eq!(new.metadata.annotations.unwrap()["gardener.cloud/created-by"], "alice");
     }
 }

@@ -34,8 +34,8 @@ impl Strategy for ControllerDeploymentStrategy {
         &self,
         _context: &RequestContext,
         new: &ControllerDeployment,
-        _old: &ControllerDeployment,
+        old: &ControllerDeployment,
     ) -> FieldErrors {
-        validation::validate_controller_deployment(new)
+        validation::validate_controller_deployment_update(new, old)
     }
 }

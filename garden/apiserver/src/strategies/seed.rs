@@ -100,8 +100,4 @@ impl UpdateStrategy for SeedStatusStrategy {
         let status = std::mem::take(&mut new.status);
         *new = Seed { status, metadata: new.metadata.clone(), ..old.clone() };
     }
-
-    fn validate_update(&self, _context: &RequestContext, new: &Seed, old: &Seed) -> FieldErrors {
-        validation::validate_seed_status_update(new, old)
-    }
 }

@@ -45,7 +45,7 @@ impl Strategy for ShootStrategy {
     }
 
     fn validate(&self, _context: &RequestContext, shoot: &Shoot) -> FieldErrors {
-        validation::validate_shoot(shoot)
+        validation::validate_shoot_creation(shoot)
     }
 
     fn validate_update(&self, _context: &RequestContext, new: &Shoot, old: &Shoot) -> FieldErrors {

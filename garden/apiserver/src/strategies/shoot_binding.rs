@@ -34,6 +34,14 @@ impl UpdateStrategy for ShootBindingStrategy {
     }
 
     fn validate_update(&self, _context: &RequestContext, new: &Shoot, old: &Shoot) -> FieldErrors {
-        validation::validate_shoot_binding_update(new, old)
+        // What the seed decides comes with the binding: networks and the domain, where the shoot had none.
+        let mut bare = new.clone();
+        if old.spec.networking.as_ref().is_none_or(|networking| networking.services.is_none() || networking.pods.is_none()) {
+            bare.spec.networking.clone_from(&old.spec.networking);
+        }
+        if old.spec.dns.as_ref().is_none_or(|dns| dns.domain.is_none()) {
+            bare.spec.dns.clone_from(&old.spec.dns);
+        }
+        validation::validate_shoot_binding_update(&bare, old)
     }
 }

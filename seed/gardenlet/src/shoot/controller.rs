@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     decision::{Decision, decide},
-    error::TaskError,
+    error::{TaskError, in_garden},
     operation::{self, Ended},
 };
 use crate::context::Gardenlet;
@@ -53,6 +53,10 @@ fn key(shoot: &Shoot) -> String {
 
 async fn reconcile(shoot: Arc<Shoot>, queue: Arc<Queue>) -> Result<Action, TaskError> {
     let gardenlet = &queue.gardenlet;
+    // The queue's copy may be older than what we wrote ourselves a moment ago.
+    let shoots: Api<Shoot> = Api::namespaced(gardenlet.garden_client.clone(), &shoot.namespace().unwrap_or_default());
+    let found = shoots.get_opt(&shoot.name_any()).await.map_err(in_garden("read the shoot"))?;
+    let Some(shoot) = found else { return Ok(Action::await_change()) };
     let now = gardenlet.clock.now();
     let operation = match decide(&shoot, gardenlet.settings.seed_name(), gardenlet.settings.sync_period, now) {
         Decision::Leave(reason) => {
@@ -63,7 +67,7 @@ async fn reconcile(shoot: Arc<Shoot>, queue: Arc<Queue>) -> Result<Action, TaskE
         Decision::Reconcile(operation) => operation,
         Decision::Delete => LastOperationType::Delete,
     };
-    let ended = operation::run(gardenlet, Shoot::clone(&shoot), operation).await?;
+    let ended = operation::run(gardenlet, shoot.clone(), operation).await?;
     tracing::info!(shoot = %key(&shoot), ?ended, "operation ended");
     Ok(match ended {
         Ended::Failed => queue.failures.failed(&key(&shoot), Retry::Backoff),

@@ -262,3 +262,17 @@ async fn release(gardenlet: &Gardenlet, shoot: &Shoot) -> Result<(), TaskError> 
     }
     Ok(())
 }
+#[cfg(test)]
+pub(crate) fn sizes(gardenlet: &Gardenlet, shoot: Shoot) {
+    let writer = StatusWriter::new(gardenlet.garden_client.clone(), "a", "b");
+    println!("prepare {}", std::mem::size_of_val(&prepare(gardenlet, shoot.clone(), &LastOperationType::Create, &writer)));
+    println!("Shoot {}", std::mem::size_of::<Shoot>());
+    println!("Seed {}", std::mem::size_of::<Seed>());
+    println!("ShootContext {}", std::mem::size_of::<ShootContext>());
+    println!("update {}", std::mem::size_of_val(&writer.update(|_| ())));
+    println!("project_name {}", std::mem::size_of_val(&project_name(gardenlet, "a")));
+    let shoots: Api<Shoot> = Api::namespaced(gardenlet.garden_client.clone(), "a");
+    println!("get {}", std::mem::size_of_val(&shoots.get("a")));
+    println!("ensure {}", std::mem::size_of_val(&finalizers::ensure(&shoots, &shoot, FINALIZER_GARDENER)));
+    println!("watch_object {}", std::mem::size_of_val(&watch_object(shoots, "a")));
+}

@@ -79,7 +79,7 @@ fn target(plan: &Plan, name: &str) -> Option<String> {
         backend
             .next()
             .first()
-            .map_or("nothing".to_owned(), SocketAddr::to_string)
+            .map_or_else(|| "nothing".to_owned(), SocketAddr::to_string)
     })
 }
 
@@ -185,11 +185,14 @@ fn what_is_wrong_with_the_parent_is_said() {
     );
 }
 
+/// A change of the world, and what the route's status says of its backend then.
+type Case = (fn(&mut World), String);
+
 #[test]
 fn what_is_wrong_with_the_backend_is_said_and_the_name_stays_known() {
     let accepted = "Accepted=True/Accepted";
     let missing = "ResolvedRefs=False/BackendNotFound";
-    let cases: [(fn(&mut World), String); 6] = [
+    let cases: [Case; 6] = [
         (
             |w| w.services.truncate(1),
             format!("{missing} Service shoot-b/kube-apiserver does not exist"),

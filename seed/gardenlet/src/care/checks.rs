@@ -1,0 +1,138 @@
+//! Judgements of what is in a shoot's namespace. Pure.
+
+use api::{
+    core::v1beta1::ConditionStatus,
+    druid::v1alpha1::Etcd,
+    resources::v1alpha1::ManagedResource,
+};
+use controller::wait::Progress;
+use k8s_openapi::api::apps::v1::Deployment;
+
+/// What a condition shall say.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Finding {
+    pub(crate) status: ConditionStatus,
+    pub(crate) reason: &'static str,
+    pub(crate) message: String,
+}
+
+impl Finding {
+    fn healthy(reason: &'static str, message: &str) -> Self {
+        Self { status: ConditionStatus::True, reason, message: message.to_owned() }
+    }
+
+    pub(crate) fn unhealthy(reason: &'static str, message: String) -> Self {
+        Self { status: ConditionStatus::False, reason, message }
+    }
+}
+
+/// Deployments that every shoot has.
+const REQUIRED_DEPLOYMENTS: [&str; 2] = ["kube-apiserver", "kube-controller-manager"];
+
+/// Whether the API server answered its health check.
+pub(crate) fn api_server(answer: Result<(), String>) -> Finding {
+    match answer {
+        Ok(()) => Finding::healthy("HealthzRequestSucceeded", "The API server answers its health check."),
+        Err(error) => Finding::unhealthy("HealthzRequestFailed", format!("The API server does not answer its health check: {error}")),
+    }
+}
+
+/// Whether etcd and the Deployments of the control plane run.
+pub(crate) fn control_plane(deployments: &[Deployment], etcd: Option<&Etcd>) -> Finding {
+    if let Progress::Waiting(state) | Progress::Failed(state) = deploy::etcd_state(etcd) {
+        return Finding::unhealthy("EtcdUnhealthy", format!("Etcd etcd-main is not healthy: {state}"));
+    }
+    for name in REQUIRED_DEPLOYMENTS {
+        let deployment = deployments.iter().find(|deployment| deployment.metadata.name.as_deref() == Some(name));
+        if deployment.is_none() {
+            return Finding::unhealthy("DeploymentMissing", format!("Deployment {name} is missing"));
+        }
+    }
+    // One at a time is told: the first is mostly the cause of the others.
+    for deployment in deployments {
+        if let Some(trouble) = unavailable(deployment) {
+            let name = deployment.metadata.name.as_deref().unwrap_or_default();
+            return Finding::unhealthy("DeploymentUnhealthy", format!("Deployment {name} is not healthy: {trouble}"));
+        }
+    }
+    Finding::healthy("ControlPlaneRunning", "All components of the control plane are healthy.")
+}
+
+/// A rollout is no illness, as long as enough old pods serve; [`deploy::deployment_state`] is stricter.
+fn unavailable(deployment: &Deployment) -> Option<String> {
+    let wished = deployment.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
+    let available = deployment.status.as_ref().and_then(|status| status.available_replicas).unwrap_or(0);
+    (available < wished).then(|| match deploy::deployment_state(Some(deployment)) {
+        Progress::Waiting(state) | Progress::Failed(state) => state,
+        Progress::Done => format!("{available} of {wished} pods are available"),
+    })
+}
+
+/// Whether what resource-manager keeps inside the shoot is there.
+pub(crate) fn system_components(resources: &[ManagedResource]) -> Finding {
+    if resources.is_empty() {
+        return Finding::unhealthy("ManagedResourceMissing", "no ManagedResource is there yet".to_owned());
+    }
+    for resource in resources {
+        if let Progress::Waiting(state) | Progress::Failed(state) = deploy::managed_resource_state(Some(resource)) {
+            let name = resource.metadata.name.as_deref().unwrap_or_default();
+            return Finding::unhealthy("ManagedResourceUnhealthy", format!("ManagedResource {name} is not healthy: {state}"));
+        }
+    }
+    Finding::healthy("SystemComponentsRunning", "All system components are healthy.")
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::apps::v1::{DeploymentSpec, DeploymentStatus};
+
+    use super::*;
+
+    fn deployment(name: &str, available: i32) -> Deployment {
+        let mut deployment = Deployment::default();
+        deployment.metadata.name = Some(name.to_owned());
+        deployment.spec = Some(DeploymentSpec { replicas: Some(1), ..DeploymentSpec::default() });
+        deployment.status = Some(DeploymentStatus {
+            replicas: Some(1),
+            updated_replicas: Some(1),
+            available_replicas: Some(available),
+            ..DeploymentStatus::default()
+        });
+        deployment
+    }
+
+    fn etcd(ready: bool) -> Etcd {
+        let mut etcd = Etcd::default();
+        etcd.spec.replicas = 1;
+        etcd.status.ready = Some(ready);
+        etcd
+    }
+
+    #[track_caller]
+    fn check(deployments: &[Deployment], etcd: Option<&Etcd>, reason: &str, message: &str) {
+        let finding = control_plane(deployments, etcd);
+        assert_eq!((finding.reason, finding.message.as_str()), (reason, message));
+    }
+
+    #[test]
+    fn the_first_illness_is_told() {
+        let healthy = [deployment("kube-apiserver", 1), deployment("kube-controller-manager", 1)];
+        let all = "All components of the control plane are healthy.";
+        check(&healthy, Some(&etcd(true)), "ControlPlaneRunning", all);
+        let missing = "Etcd etcd-main is not healthy: it does not exist";
+        check(&healthy, None, "EtcdUnhealthy", missing);
+        let not_ready = "Etcd etcd-main is not healthy: 0 of 1 members are ready";
+        check(&healthy, Some(&etcd(false)), "EtcdUnhealthy", not_ready);
+        check(&healthy[..1], Some(&etcd(true)), "DeploymentMissing", "Deployment kube-controller-manager is missing");
+        let ill = [deployment("kube-apiserver", 0), deployment("kube-controller-manager", 1)];
+        let message = "Deployment kube-apiserver is not healthy: 0 of 1 pods are available, 1 are up to date";
+        check(&ill, Some(&etcd(true)), "DeploymentUnhealthy", message);
+    }
+
+    #[test]
+    fn a_rollout_with_an_available_pod_is_no_illness() {
+        let mut rolling = deployment("kube-apiserver", 1);
+        rolling.status.as_mut().unwrap().updated_replicas = Some(0);
+        assert_eq!(unavailable(&rolling), None);
+    }
+}

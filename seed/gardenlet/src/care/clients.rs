@@ -1,0 +1,55 @@
+//! One client per shoot, made of the Secret in its namespace, and made anew when that changes.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use k8s_openapi::api::core::v1::Secret;
+use kube::{Api, Client};
+use lib_error_chain::ErrorChain;
+use parking_lot::Mutex;
+
+use crate::context::Gardenlet;
+
+/// An API server that takes longer is as good as dead to its users.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Clients by namespace, each with the version of the Secret it was made of.
+#[derive(Default)]
+pub(crate) struct ShootClients {
+    clients: Mutex<BTreeMap<String, (Option<String>, Client)>>,
+}
+
+impl ShootClients {
+    /// Asks the API server of `namespace` for its health, over the way that the seed's components take.
+    pub(crate) async fn ask(&self, gardenlet: &Gardenlet, namespace: &str) -> Result<(), String> {
+        let client = self.client(gardenlet, namespace).await?;
+        let request = http::Request::get("/readyz").body(Vec::new()).map_err(|error| error.to_string())?;
+        match tokio::time::timeout(PATIENCE, client.request_text(request)).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(ErrorChain(&error).to_string()),
+            Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
+        }
+    }
+
+    /// Forgets the client of a shoot that is gone.
+    pub(crate) fn forget(&self, namespace: &str) {
+        self.clients.lock().remove(namespace);
+    }
+
+    async fn client(&self, gardenlet: &Gardenlet, namespace: &str) -> Result<Client, String> {
+        let secrets: Api<Secret> = Api::namespaced(gardenlet.seed_client(), namespace);
+        let found = secrets.get_opt(deploy::INTERNAL_KUBECONFIG_SECRET).await;
+        let found = found.map_err(|error| format!("the seed did not give its kubeconfig: {}", ErrorChain(&error)))?;
+        let Some(secret) = found else { return Err("it is not deployed yet".to_owned()) };
+        let version = secret.metadata.resource_version.clone();
+        if let Some((known, client)) = self.clients.lock().get(namespace)
+            && *known == version
+        {
+            return Ok(client.clone());
+        }
+        let kubeconfig = secret.data.and_then(|mut data| data.remove("kubeconfig")).unwrap_or_default();
+        let kubeconfig = String::from_utf8_lossy(&kubeconfig.0).into_owned();
+        let client = (gardenlet.connect_shoot)(kubeconfig).await.map_err(|error| ErrorChain(&error).to_string())?;
+        self.clients.lock().insert(namespace.to_owned(), (version, client.clone()));
+        Ok(client)
+    }
+}

@@ -1,0 +1,150 @@
+//! What is written: conditions with their times, and the label that sums them up. Pure.
+
+use api::{
+    constants,
+    core::v1beta1::{Condition, ConditionStatus, LastOperationState, LastOperationType, ShootStatus},
+};
+use apimachinery::meta::Time;
+use jiff::Timestamp;
+
+use super::checks::Finding;
+
+/// The findings of one look.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Findings {
+    pub(crate) api_server: Finding,
+    pub(crate) control_plane: Finding,
+    pub(crate) system_components: Finding,
+}
+
+/// Writes the findings; what says the same as before keeps its times.
+pub(crate) fn write(status: &mut ShootStatus, findings: &Findings, now: Timestamp) {
+    let creating = is_being_created(status);
+    let Findings { api_server, control_plane, system_components } = findings;
+    for (type_, finding) in [
+        (constants::SHOOT_API_SERVER_AVAILABLE, api_server),
+        (constants::SHOOT_CONTROL_PLANE_HEALTHY, control_plane),
+        (constants::SHOOT_SYSTEM_COMPONENTS_HEALTHY, system_components),
+    ] {
+        let mut finding = finding.clone();
+        if creating && finding.status == ConditionStatus::False {
+            // What was never healthy is not ill: it is on its way.
+            finding.status = ConditionStatus::Progressing;
+        }
+        set(&mut status.conditions, type_, finding, now);
+    }
+}
+
+/// Sets one condition of a list.
+pub(crate) fn set(conditions: &mut Vec<Condition>, type_: &str, finding: Finding, now: Timestamp) {
+    let now = Some(Time(now));
+    let Finding { status, reason, message } = finding;
+    match conditions.iter_mut().find(|condition| condition.type_ == type_) {
+        None => conditions.push(Condition {
+            type_: type_.to_owned(),
+            status,
+            reason: reason.to_owned(),
+            message,
+            last_transition_time: now.clone(),
+            last_update_time: now,
+            ..Condition::default()
+        }),
+        Some(present) => {
+            let moved = present.status != status;
+            if !moved && present.reason == reason && present.message == message {
+                return;
+            }
+            if moved {
+                present.last_transition_time.clone_from(&now);
+            }
+            (present.status, present.reason, present.message) = (status, reason.to_owned(), message);
+            present.last_update_time = now;
+        }
+    }
+}
+
+fn is_being_created(status: &ShootStatus) -> bool {
+    status.last_operation.as_ref().is_none_or(|last| {
+        last.type_ == LastOperationType::Create && last.state != LastOperationState::Succeeded
+    })
+}
+
+/// The label's value: the worst of all conditions and of the last operation.
+pub(crate) fn summary(status: &ShootStatus) -> &'static str {
+    let is = |wished: &ConditionStatus| status.conditions.iter().any(|condition| condition.status == *wished);
+    let failed = status
+        .last_operation
+        .as_ref()
+        .is_some_and(|last| matches!(last.state, LastOperationState::Failed | LastOperationState::Error));
+    if failed || is(&ConditionStatus::False) {
+        "unhealthy"
+    } else if is(&ConditionStatus::Unknown) {
+        "unknown"
+    } else if is(&ConditionStatus::Progressing) {
+        "progressing"
+    } else {
+        "healthy"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use api::core::v1beta1::LastOperation;
+
+    use super::*;
+
+    fn finding(status: ConditionStatus) -> Finding {
+        Finding { status, reason: "Reason", message: "message".to_owned() }
+    }
+
+    fn findings(status: &ConditionStatus) -> Findings {
+        let finding = || finding(status.clone());
+        Findings { api_server: finding(), control_plane: finding(), system_components: finding() }
+    }
+
+    fn status(type_: LastOperationType, state: LastOperationState) -> ShootStatus {
+        ShootStatus {
+            last_operation: Some(LastOperation { type_, state, ..LastOperation::default() }),
+            ..ShootStatus::default()
+        }
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    #[test]
+    fn what_says_the_same_keeps_its_times() {
+        let mut status = status(LastOperationType::Create, LastOperationState::Succeeded);
+        write(&mut status, &findings(&ConditionStatus::True), at(1));
+        let before = status.clone();
+        write(&mut status, &findings(&ConditionStatus::True), at(2));
+        assert_eq!(status, before);
+        write(&mut status, &findings(&ConditionStatus::False), at(3));
+        assert_eq!(status.conditions[0].last_transition_time, Some(Time(at(3))));
+        assert_eq!(status.conditions.len(), 3);
+    }
+
+    #[test]
+    fn a_shoot_in_creation_is_on_its_way_and_not_ill() {
+        let mut creating = status(LastOperationType::Create, LastOperationState::Processing);
+        write(&mut creating, &findings(&ConditionStatus::False), at(1));
+        assert_eq!(creating.conditions[0].status, ConditionStatus::Progressing);
+        assert_eq!(summary(&creating), "progressing");
+        let mut made = status(LastOperationType::Reconcile, LastOperationState::Processing);
+        write(&mut made, &findings(&ConditionStatus::False), at(1));
+        assert_eq!(summary(&made), "unhealthy");
+    }
+
+    #[test]
+    fn the_label_is_the_worst_of_all() {
+        let mut status = status(LastOperationType::Create, LastOperationState::Succeeded);
+        assert_eq!(summary(&status), "healthy");
+        set(&mut status.conditions, "A", finding(ConditionStatus::Progressing), at(1));
+        assert_eq!(summary(&status), "progressing");
+        set(&mut status.conditions, "B", finding(ConditionStatus::Unknown), at(1));
+        assert_eq!(summary(&status), "unknown");
+        status.last_operation.as_mut().unwrap().state = LastOperationState::Error;
+        assert_eq!(summary(&status), "unhealthy");
+    }
+}

@@ -1,0 +1,143 @@
+//! The queue of looks: a shoot is looked at when it or something in its namespace changes, and every so often.
+
+use std::{sync::Arc, time::Duration};
+
+use api::{
+    constants::{self, GARDEN_ROLE, ROLE_CONTROL_PLANE},
+    core::v1beta1::Shoot,
+    druid::v1alpha1::Etcd,
+    resources::v1alpha1::ManagedResource,
+};
+use futures::StreamExt;
+use k8s_openapi::api::apps::v1::Deployment;
+use kube::{
+    Api, Resource, ResourceExt,
+    api::{ListParams, Patch, PatchParams},
+    runtime::{
+        controller::{Action, Config, Controller},
+        reflector::{ObjectRef, Store},
+        watcher,
+    },
+};
+use lib_error_chain::ErrorChain;
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    checks::{api_server, control_plane, system_components},
+    clients::ShootClients,
+    conditions::{self, Findings},
+};
+use crate::{context::Gardenlet, shoot::StatusWriter};
+
+/// Changes come in bursts: one look for each.
+const DEBOUNCE: Duration = Duration::from_millis(300);
+/// Time until a look that failed is repeated.
+const RETRY: Duration = Duration::from_secs(5);
+
+/// Why a look was not taken.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to {action}")]
+pub(crate) struct CareError {
+    action: &'static str,
+    source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+fn failed<E: std::error::Error + Send + Sync + 'static>(action: &'static str) -> impl Fn(E) -> CareError {
+    move |error| CareError { action, source: Box::new(error) }
+}
+
+struct Queue {
+    gardenlet: Gardenlet,
+    clients: ShootClients,
+}
+
+/// Looks until `shutdown`.
+pub(crate) async fn run(gardenlet: Gardenlet, shutdown: CancellationToken) {
+    let shoots: Api<Shoot> = Api::all(gardenlet.garden_client.clone());
+    let ours = watcher::Config::default().fields(&format!("spec.seedName={}", gardenlet.settings.seed_name()));
+    let seed = gardenlet.seed_client();
+    let queue = Arc::new(Queue { gardenlet, clients: ShootClients::default() });
+    let components = watcher::Config::default().labels(&format!("{GARDEN_ROLE}={ROLE_CONTROL_PLANE}"));
+    let controller = Controller::new(shoots, ours);
+    let store = controller.store();
+    controller
+        .with_config(Config::default().concurrency(20).debounce(DEBOUNCE))
+        .watches(Api::<Deployment>::all(seed.clone()), components, to_shoot(store.clone()))
+        .watches(Api::<Etcd>::all(seed.clone()), watcher::Config::default(), to_shoot(store.clone()))
+        .watches(Api::<ManagedResource>::all(seed), watcher::Config::default(), to_shoot(store))
+        .graceful_shutdown_on(shutdown.cancelled_owned())
+        .run(look, on_error, queue)
+        .for_each(|_| std::future::ready(()))
+        .await;
+}
+
+/// The shoot in whose namespace an object lies.
+fn to_shoot<K: Resource>(shoots: Store<Shoot>) -> impl Fn(K) -> Option<ObjectRef<Shoot>> {
+    move |object| {
+        let namespace = object.meta().namespace.as_deref()?;
+        let shoot = shoots.find(|shoot| shoot.status.technical_id == namespace)?;
+        Some(ObjectRef::from_obj(&*shoot))
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the signature is kube's")]
+fn on_error(shoot: Arc<Shoot>, error: &CareError, _queue: Arc<Queue>) -> Action {
+    tracing::warn!(shoot = %shoot.name_any(), error = %ErrorChain(error), "care failed");
+    Action::requeue(RETRY)
+}
+
+async fn look(shoot: Arc<Shoot>, queue: Arc<Queue>) -> Result<Action, CareError> {
+    let namespace = shoot.status.technical_id.clone();
+    if shoot.metadata.deletion_timestamp.is_some() {
+        queue.clients.forget(&namespace);
+        return Ok(Action::await_change());
+    }
+    if namespace.is_empty() || shoot.status.last_operation.is_none() {
+        return Ok(Action::await_change());
+    }
+    let findings = findings(&queue, &namespace).await?;
+    let now = queue.gardenlet.clock.now();
+    let garden = queue.gardenlet.garden_client.clone();
+    let project_namespace = shoot.namespace().unwrap_or_default();
+    let writer = StatusWriter::new(garden, &project_namespace, &shoot.name_any());
+    let written = writer.update(|status| conditions::write(status, &findings, now)).await.map_err(failed("write the conditions"))?;
+    if let Some(shoot) = written {
+        label(&queue.gardenlet, &shoot).await?;
+    }
+    Ok(Action::requeue(queue.gardenlet.settings.care_period))
+}
+
+async fn findings(queue: &Queue, namespace: &str) -> Result<Findings, CareError> {
+    let seed = queue.gardenlet.seed_client();
+    let deployments: Api<Deployment> = Api::namespaced(seed.clone(), namespace);
+    let etcds: Api<Etcd> = Api::namespaced(seed.clone(), namespace);
+    let resources: Api<ManagedResource> = Api::namespaced(seed, namespace);
+    let of_control_plane = ListParams::default().labels(&format!("{GARDEN_ROLE}={ROLE_CONTROL_PLANE}"));
+    let all = ListParams::default();
+    let objects = async {
+        futures::try_join!(deployments.list(&of_control_plane), etcds.get_opt("etcd-main"), resources.list(&all))
+            .map_err(failed("read the control plane"))
+    };
+    let (objects, answer) = futures::join!(objects, queue.clients.ask(&queue.gardenlet, namespace));
+    let (deployments, etcd, resources) = objects?;
+    Ok(Findings {
+        api_server: api_server(answer),
+        control_plane: control_plane(&deployments.items, etcd.as_ref()),
+        system_components: system_components(&resources.items),
+    })
+}
+
+/// The label sums the conditions up, so that users can select by it.
+async fn label(gardenlet: &Gardenlet, shoot: &Shoot) -> Result<(), CareError> {
+    let summary = conditions::summary(&shoot.status);
+    if shoot.labels().get(constants::SHOOT_STATUS).map(String::as_str) == Some(summary) {
+        return Ok(());
+    }
+    let api: Api<Shoot> = Api::namespaced(gardenlet.garden_client.clone(), &shoot.namespace().unwrap_or_default());
+    let body = json!({ "metadata": { "labels": { constants::SHOOT_STATUS: summary } } });
+    match api.patch(&shoot.name_any(), &PatchParams::default(), &Patch::Merge(body)).await {
+        Err(error) if controller::error::is_not_found(&error) => Ok(()),
+        answer => answer.map(drop).map_err(failed("label the shoot")),
+    }
+}
