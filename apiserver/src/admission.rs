@@ -127,7 +127,10 @@ pub struct Chain {
 
 impl std::fmt::Debug for Chain {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_list().entries(self.plugins.iter().map(|plugin| plugin.name())).finish()
+        formatter
+            .debug_list()
+            .entries(self.plugins.iter().map(|plugin| plugin.name()))
+            .finish()
     }
 }
 
@@ -135,7 +138,9 @@ impl Chain {
     /// A chain of these plugins.
     #[must_use]
     pub fn new(plugins: Vec<Arc<dyn Plugin>>) -> Self {
-        Self { plugins: plugins.into() }
+        Self {
+            plugins: plugins.into(),
+        }
     }
 
     /// Runs the mutating steps; the first refusal ends it.

@@ -5,10 +5,11 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use jiff::Timestamp;
+use lib_clock::Clock;
 use parking_lot::Mutex;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::time::Instant;
 
 use crate::{
     context::{SYSTEM_MASTERS, UserInfo},
@@ -85,7 +86,8 @@ impl Authorizer for AlwaysAllow {
 /// Asks kube-apiserver, and believes an answer for a short time.
 pub struct AccessReviews {
     kube_api: Arc<dyn KubeApi>,
-    answers: Mutex<BTreeMap<AccessAttributes, (Instant, Decision)>>,
+    clock: Arc<dyn Clock>,
+    answers: Mutex<BTreeMap<AccessAttributes, (Timestamp, Decision)>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -103,12 +105,16 @@ struct ReviewStatus {
 
 impl AccessReviews {
     /// Asks this kube-apiserver.
-    pub fn new(kube_api: Arc<dyn KubeApi>) -> Self {
-        Self { kube_api, answers: Mutex::default() }
+    pub fn new(kube_api: Arc<dyn KubeApi>, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            kube_api,
+            clock,
+            answers: Mutex::default(),
+        }
     }
 
     fn remember(&self, attributes: &AccessAttributes, decision: &Decision) {
-        let now = Instant::now();
+        let now = self.clock.now();
         let mut answers = self.answers.lock();
         if answers.len() >= CACHE_SIZE {
             answers.retain(|_, (until, _)| *until > now);
@@ -116,7 +122,10 @@ impl AccessReviews {
         if answers.len() >= CACHE_SIZE {
             answers.clear();
         }
-        answers.insert(attributes.clone(), (now + CACHE_TTL, decision.clone()));
+        answers.insert(
+            attributes.clone(),
+            (now.checked_add(CACHE_TTL).unwrap_or(now), decision.clone()),
+        );
     }
 }
 
@@ -126,13 +135,22 @@ impl Authorizer for AccessReviews {
         if attributes.user.is_in(SYSTEM_MASTERS) {
             return Ok(Decision::Allow);
         }
-        let known = self.answers.lock().get(attributes).filter(|(until, _)| *until > Instant::now()).cloned();
+        let known = self
+            .answers
+            .lock()
+            .get(attributes)
+            .filter(|(until, _)| *until > self.clock.now())
+            .cloned();
         if let Some((_, decision)) = known {
             return Ok(decision);
         }
         let answer = self.kube_api.create(REVIEWS, &review(attributes)).await?;
         let status = serde_json::from_value::<Review>(answer)?.status;
-        let decision = if status.allowed { Decision::Allow } else { Decision::Deny(status.reason) };
+        let decision = if status.allowed {
+            Decision::Allow
+        } else {
+            Decision::Deny(status.reason)
+        };
         self.remember(attributes, &decision);
         Ok(decision)
     }
@@ -142,7 +160,10 @@ fn review(attributes: &AccessAttributes) -> Value {
     let user = &attributes.user;
     let mut spec = json!({"user": user.name, "uid": user.uid, "groups": user.groups, "extra": user.extra});
     let (field, asked) = if attributes.resource.is_empty() {
-        ("nonResourceAttributes", json!({"path": attributes.path, "verb": attributes.verb}))
+        (
+            "nonResourceAttributes",
+            json!({"path": attributes.path, "verb": attributes.verb}),
+        )
     } else {
         let asked = json!({
             "verb": attributes.verb,
@@ -185,21 +206,34 @@ mod tests {
 
     fn attributes(verb: &str, groups: &[&str]) -> AccessAttributes {
         let groups = groups.iter().map(|group| (*group).to_owned()).collect();
-        let user = UserInfo { name: "alice".to_owned(), groups, ..UserInfo::default() };
-        AccessAttributes { user, verb: verb.to_owned(), resource: "flavors".to_owned(), ..AccessAttributes::default() }
+        let user = UserInfo {
+            name: "alice".to_owned(),
+            groups,
+            ..UserInfo::default()
+        };
+        AccessAttributes {
+            user,
+            verb: verb.to_owned(),
+            resource: "flavors".to_owned(),
+            ..AccessAttributes::default()
+        }
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn answers_are_believed_for_a_short_time() {
         let kube_api = Arc::new(FakeKubeApi::default());
-        let reviews = AccessReviews::new(kube_api.clone());
+        let clock = Arc::new(lib_clock::ManualClock::at(Timestamp::UNIX_EPOCH));
+        let reviews = AccessReviews::new(kube_api.clone(), clock.clone());
         for _ in 0..3 {
-            assert_eq!(reviews.authorize(&attributes("get", &[])).await.unwrap(), Decision::Allow);
+            assert_eq!(
+                reviews.authorize(&attributes("get", &[])).await.unwrap(),
+                Decision::Allow
+            );
         }
         let denied = reviews.authorize(&attributes("delete", &[])).await.unwrap();
         assert_eq!(denied, Decision::Deny("only get".to_owned()));
         assert_eq!(kube_api.asked.load(Ordering::SeqCst), 2);
-        tokio::time::advance(CACHE_TTL).await;
+        clock.advance(CACHE_TTL);
         reviews.authorize(&attributes("get", &[])).await.unwrap();
         assert_eq!(kube_api.asked.load(Ordering::SeqCst), 3);
     }
@@ -207,8 +241,15 @@ mod tests {
     #[tokio::test]
     async fn masters_need_no_review() {
         let kube_api = Arc::new(FakeKubeApi::default());
-        let reviews = AccessReviews::new(kube_api.clone());
-        assert_eq!(reviews.authorize(&attributes("delete", &[SYSTEM_MASTERS])).await.unwrap(), Decision::Allow);
+        let clock = Arc::new(lib_clock::ManualClock::at(Timestamp::UNIX_EPOCH));
+        let reviews = AccessReviews::new(kube_api.clone(), clock.clone());
+        assert_eq!(
+            reviews
+                .authorize(&attributes("delete", &[SYSTEM_MASTERS]))
+                .await
+                .unwrap(),
+            Decision::Allow
+        );
         assert_eq!(kube_api.asked.load(Ordering::SeqCst), 0);
     }
 }

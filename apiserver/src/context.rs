@@ -47,7 +47,13 @@ impl RequestContext {
     /// A request of `user` at `now`.
     #[must_use]
     pub fn new(user: UserInfo, now: Timestamp) -> Self {
-        Self { user, now, namespace: String::new(), dry_run: false, warnings: Arc::default() }
+        Self {
+            user,
+            now,
+            namespace: String::new(),
+            dry_run: false,
+            warnings: Arc::default(),
+        }
     }
 
     /// Tells the user something that does not prevent the request; each text is told once.

@@ -28,7 +28,10 @@ pub(crate) enum DialError {
     #[error("no server is given")]
     NoServers,
     #[error("failed to connect to {url}")]
-    Tcp { url: String, source: lib_resolve::ConnectError },
+    Tcp {
+        url: String,
+        source: lib_resolve::ConnectError,
+    },
     #[error("failed to prepare TLS")]
     Tls(#[from] TlsError),
     #[error("failed to negotiate TLS with {url}")]
@@ -60,7 +63,13 @@ impl Server {
         };
         let host = uri.host().ok_or_else(invalid)?.trim_matches(['[', ']']).to_owned();
         let port = uri.port_u16().or(default_port).unwrap_or(scheme_port);
-        Ok(Self { url: url.to_owned(), host, port, tls, server_name: None })
+        Ok(Self {
+            url: url.to_owned(),
+            host,
+            port,
+            tls,
+            server_name: None,
+        })
     }
 
     /// Connects.
@@ -111,7 +120,11 @@ impl Connection for Socket {
 }
 
 impl AsyncRead for Socket {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
         Pin::new(&mut *self.0).poll_read(context, buffer)
     }
 }

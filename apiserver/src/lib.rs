@@ -1,7 +1,10 @@
 //! A generic extension API server: storage, watch cache, registry, admission, endpoints. Knows no Gardener kind.
 
 #![forbid(unsafe_code)]
-#![expect(clippy::result_large_err, reason = "a Status is made once per refused request, and boxes would be all over")]
+#![expect(
+    clippy::result_large_err,
+    reason = "a Status is made once per refused request, and boxes would be all over"
+)]
 
 pub mod admission; // plugins that change or refuse writes
 pub mod authentication; // who asks

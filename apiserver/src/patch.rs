@@ -45,7 +45,9 @@ impl Patch {
             }
             Self::Json(bytes) => {
                 let operations: Vec<Value> = serde_json::from_slice(bytes).unwrap_or_default();
-                operations.iter().any(|operation| operation.get("path").is_some_and(|path| path == REVISION))
+                operations
+                    .iter()
+                    .any(|operation| operation.get("path").is_some_and(|path| path == REVISION))
             }
         }
     }
@@ -55,7 +57,9 @@ fn refusal(error: &PatchError, resource: &GroupResource, name: &str) -> Status {
     let message = ErrorChain(error).to_string();
     match error {
         PatchError::Decode(_) => Status::bad_request(message),
-        PatchError::TooManyOperations(_) | PatchError::TooLarge | PatchError::TooDeep => Status::request_entity_too_large(&message),
+        PatchError::TooManyOperations(_) | PatchError::TooLarge | PatchError::TooDeep => {
+            Status::request_entity_too_large(&message)
+        }
         PatchError::Apply(_) => Status {
             status: Status::FAILURE.to_owned(),
             code: 422,

@@ -39,13 +39,23 @@ pub enum TlsError {
 /// All certificates of a PEM text; at least one.
 pub fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let found = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>();
-    let found = found.map_err(|source| TlsError::Pem { what: "certificate", source })?;
-    if found.is_empty() { Err(TlsError::NoCertificate) } else { Ok(found) }
+    let found = found.map_err(|source| TlsError::Pem {
+        what: "certificate",
+        source,
+    })?;
+    if found.is_empty() {
+        Err(TlsError::NoCertificate)
+    } else {
+        Ok(found)
+    }
 }
 
 /// The first private key of a PEM text.
 pub fn private_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, TlsError> {
-    PrivateKeyDer::from_pem_slice(pem).map_err(|source| TlsError::Pem { what: "private key", source })
+    PrivateKeyDer::from_pem_slice(pem).map_err(|source| TlsError::Pem {
+        what: "private key",
+        source,
+    })
 }
 
 /// A root store of the certificates of a PEM text.
@@ -59,7 +69,10 @@ pub fn roots(pem: &[u8]) -> Result<RootCertStore, TlsError> {
 
 /// Reads a file of PEM text.
 pub(crate) fn read(path: &std::path::Path) -> Result<Vec<u8>, TlsError> {
-    std::fs::read(path).map_err(|source| TlsError::Read { path: path.to_owned(), source })
+    std::fs::read(path).map_err(|source| TlsError::Read {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// What a TLS client trusts and shows; PEM text goes before files.
@@ -90,7 +103,9 @@ impl ClientTls {
             .map_err(TlsError::Rejected)?;
         let ca = either(self.ca_pem.as_ref(), self.ca_file.as_ref())?;
         let builder = if self.insecure {
-            builder.dangerous().with_custom_certificate_verifier(Arc::new(insecure::TrustAnything::new(&provider)))
+            builder
+                .dangerous()
+                .with_custom_certificate_verifier(Arc::new(insecure::TrustAnything::new(&provider)))
         } else {
             builder.with_root_certificates(ca.map_or_else(|| Ok(RootCertStore::empty()), |pem| roots(&pem))?)
         };

@@ -1,5 +1,7 @@
 //! One storage contract, every backend.
 
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::{future::Future, time::Duration};
 
 use apiserver::storage::{Change, EtcdConfig, EtcdStore, MemoryStore, Page, Store, StoreError, StoreWatch};
@@ -51,11 +53,21 @@ async fn memory_store() -> (MemoryStore, impl AsyncFn(u64), ()) {
 async fn etcd_store() -> (EtcdStore, impl AsyncFn(u64), testing_testkit::Etcd) {
     let etcd = testing_testkit::Etcd::start().await;
     let endpoint = etcd.endpoint.clone();
-    let config = EtcdConfig { endpoints: vec![endpoint.clone()], ..EtcdConfig::default() };
-    let store = EtcdStore::new(config, Resolver::new()).await.expect("configure the store");
+    let config = EtcdConfig {
+        endpoints: vec![endpoint.clone()],
+        ..EtcdConfig::default()
+    };
+    let store = EtcdStore::new(config, Resolver::new())
+        .await
+        .expect("configure the store");
     let compact = async move |revision: u64| {
-        let mut client = etcd_client::Client::connect([&endpoint], None).await.expect("connect to etcd");
-        client.compact(i64::try_from(revision).expect("a revision"), None).await.expect("compact");
+        let mut client = etcd_client::Client::connect([&endpoint], None)
+            .await
+            .expect("connect to etcd");
+        client
+            .compact(i64::try_from(revision).expect("a revision"), None)
+            .await
+            .expect("compact");
     };
     (store, compact, etcd)
 }
@@ -69,12 +81,17 @@ mod contract {
     }
 
     async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
-        tokio::time::timeout(DEADLINE, future).await.unwrap_or_else(|_| panic!("waited too long for {what}"))
+        tokio::time::timeout(DEADLINE, future)
+            .await
+            .unwrap_or_else(|_| panic!("waited too long for {what}"))
     }
 
     async fn next_change(watch: &mut StoreWatch) -> Change {
         loop {
-            let change = soon("a change", watch.next()).await.expect("the watch goes on").expect("no failure");
+            let change = soon("a change", watch.next())
+                .await
+                .expect("the watch goes on")
+                .expect("no failure");
             // etcd may tell how far it has come at any time.
             if !matches!(change, Change::Progress { .. }) {
                 return change;
@@ -92,8 +109,14 @@ mod contract {
         let revision = store.create("/r/a", value("1")).await.unwrap();
         let found = store.get("/r/a").await.unwrap();
         let item = found.item.unwrap();
-        assert_eq!((item.key.as_str(), item.value, item.revision), ("/r/a", value("1"), revision));
-        assert_eq!(store.revision_of("/r/a").await.unwrap(), (Some(revision), found.revision));
+        assert_eq!(
+            (item.key.as_str(), item.value, item.revision),
+            ("/r/a", value("1"), revision)
+        );
+        assert_eq!(
+            store.revision_of("/r/a").await.unwrap(),
+            (Some(revision), found.revision)
+        );
         let again = store.create("/r/a", value("2")).await.unwrap_err();
         assert!(matches!(again, StoreError::AlreadyExists { key } if key == "/r/a"));
     }
@@ -102,7 +125,9 @@ mod contract {
         let first = store.create("/r/a", value("1")).await.unwrap();
         let second = store.update("/r/a", first, value("2")).await.unwrap();
         assert!(second > first);
-        let StoreError::Conflict { current: Some(current), .. } = store.update("/r/a", first, value("3")).await.unwrap_err()
+        let StoreError::Conflict {
+            current: Some(current), ..
+        } = store.update("/r/a", first, value("3")).await.unwrap_err()
         else {
             panic!("an outdated update conflicts")
         };
@@ -133,15 +158,32 @@ mod contract {
         for key in ["/r/a", "/r/b", "/r/c", "/r/d"] {
             store.create(key, value("1")).await.unwrap();
         }
-        let first = store.list("/r/", Page { limit: 2, ..Page::default() }).await.unwrap();
+        let first = store
+            .list(
+                "/r/",
+                Page {
+                    limit: 2,
+                    ..Page::default()
+                },
+            )
+            .await
+            .unwrap();
         assert_eq!((first.items.len(), first.remaining), (2, 2));
         let b = &first.items[1];
         store.create("/r/bb", value("2")).await.unwrap();
         let c = store.revision_of("/r/c").await.unwrap().0.unwrap();
         store.update("/r/c", c, value("2")).await.unwrap();
-        let page = Page { after: Some(b.key.clone()), limit: 2, revision: Some(first.revision) };
+        let page = Page {
+            after: Some(b.key.clone()),
+            limit: 2,
+            revision: Some(first.revision),
+        };
         let second = store.list("/r/", page).await.unwrap();
-        let seen: Vec<_> = second.items.iter().map(|item| (item.key.as_str(), item.value.clone())).collect();
+        let seen: Vec<_> = second
+            .items
+            .iter()
+            .map(|item| (item.key.as_str(), item.value.clone()))
+            .collect();
         assert_eq!(seen, [("/r/c", value("1")), ("/r/d", value("1"))]);
         assert_eq!((second.revision, second.remaining), (first.revision, 0));
     }
@@ -160,7 +202,16 @@ mod contract {
         }
         let all = store.list("/r/", Page::default()).await.unwrap();
         assert_eq!((all.items.len(), all.remaining), (1203, 0));
-        let most = store.list("/r/", Page { limit: 1100, ..Page::default() }).await.unwrap();
+        let most = store
+            .list(
+                "/r/",
+                Page {
+                    limit: 1100,
+                    ..Page::default()
+                },
+            )
+            .await
+            .unwrap();
         assert_eq!((most.items.len(), most.remaining), (1100, 103));
     }
 
@@ -171,12 +222,25 @@ mod contract {
         store.create("/s/a", value("unseen")).await.unwrap();
         let updated = store.update("/r/a", created, value("2")).await.unwrap();
         let deleted = store.delete("/r/a", updated).await.unwrap();
-        let Change::Put(first) = next_change(&mut watch).await else { panic!("a creation comes first") };
-        assert_eq!((first.key.as_str(), first.value, first.revision), ("/r/a", value("1"), created));
-        let Change::Put(second) = next_change(&mut watch).await else { panic!("then the update") };
+        let Change::Put(first) = next_change(&mut watch).await else {
+            panic!("a creation comes first")
+        };
+        assert_eq!(
+            (first.key.as_str(), first.value, first.revision),
+            ("/r/a", value("1"), created)
+        );
+        let Change::Put(second) = next_change(&mut watch).await else {
+            panic!("then the update")
+        };
         assert_eq!((second.value, second.revision), (value("2"), updated));
         let third = next_change(&mut watch).await;
-        assert_eq!(third, Change::Delete { key: "/r/a".to_owned(), revision: deleted });
+        assert_eq!(
+            third,
+            Change::Delete {
+                key: "/r/a".to_owned(),
+                revision: deleted
+            }
+        );
     }
 
     pub(crate) async fn a_watch_begins_in_the_past(store: &impl Store, _: impl AsyncFn(u64)) {
@@ -207,13 +271,22 @@ mod contract {
         let created = store.create("/r/a", value("1")).await.unwrap();
         let updated = store.update("/r/a", created, value("2")).await.unwrap();
         compact(updated).await;
-        let page = Page { revision: Some(created), ..Page::default() };
+        let page = Page {
+            revision: Some(created),
+            ..Page::default()
+        };
         let listed = store.list("/r/", page).await.unwrap_err();
         assert!(matches!(listed, StoreError::Expired { .. }), "{listed:?}");
-        assert_eq!(store.list("/r/", Page::default()).await.unwrap().items[0].value, value("2"));
+        assert_eq!(
+            store.list("/r/", Page::default()).await.unwrap().items[0].value,
+            value("2")
+        );
         let watched = match store.watch("/r/", created - 1).await {
             Err(error) => error,
-            Ok(mut watch) => soon("the end", watch.next()).await.expect("a message").expect_err("a failure"),
+            Ok(mut watch) => soon("the end", watch.next())
+                .await
+                .expect("a message")
+                .expect_err("a failure"),
         };
         assert!(matches!(watched, StoreError::Expired { .. }), "{watched:?}");
     }

@@ -28,7 +28,10 @@ pub struct AccessSecret {
 impl AccessSecret {
     /// A component with a service account in `kube-system`.
     pub fn new(component: &str) -> Self {
-        Self { component: component.to_owned(), service_account_namespace: "kube-system".to_owned() }
+        Self {
+            component: component.to_owned(),
+            service_account_namespace: "kube-system".to_owned(),
+        }
     }
 
     /// The Secret's name.
@@ -38,10 +41,16 @@ impl AccessSecret {
 
     /// The Secret without a token: applied again it leaves the token alone, which another manager owns.
     pub fn secret(&self, namespace: &str) -> Secret {
-        let labels = [("resources.gardener.cloud/purpose", "token-requestor"), ("resources.gardener.cloud/class", "shoot")];
+        let labels = [
+            ("resources.gardener.cloud/purpose", "token-requestor"),
+            ("resources.gardener.cloud/class", "shoot"),
+        ];
         let annotations = [
             ("serviceaccount.resources.gardener.cloud/name", self.component.as_str()),
-            ("serviceaccount.resources.gardener.cloud/namespace", self.service_account_namespace.as_str()),
+            (
+                "serviceaccount.resources.gardener.cloud/namespace",
+                self.service_account_namespace.as_str(),
+            ),
         ];
         Secret {
             metadata: ObjectMeta {
@@ -64,12 +73,17 @@ impl AccessSecret {
             Some(secret) if secret.data.as_ref().is_some_and(|data| data.contains_key("token")) => Progress::Done,
             Some(_) => Progress::Waiting("it has no token yet; gardener-resource-manager writes it".to_owned()),
         };
-        until(&api, &self.name(), "to have a token", deadline, observe).await.map(drop)
+        until(&api, &self.name(), "to have a token", deadline, observe)
+            .await
+            .map(drop)
     }
 }
 
 fn owned<const N: usize>(pairs: [(&str, &str); N]) -> BTreeMap<String, String> {
-    pairs.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+    pairs
+        .into_iter()
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .collect()
 }
 
 /// Address of an API server's Service, for clients in any namespace of the seed.
@@ -97,7 +111,10 @@ pub fn internal_kubeconfig_secret(namespace: &str, kubeconfig: &str) -> Secret {
             labels: Some(owned([("gardener.cloud/role", "kubeconfig")])),
             ..ObjectMeta::default()
         },
-        data: Some(BTreeMap::from([("kubeconfig".to_owned(), ByteString(kubeconfig.as_bytes().to_vec()))])),
+        data: Some(BTreeMap::from([(
+            "kubeconfig".to_owned(),
+            ByteString(kubeconfig.as_bytes().to_vec()),
+        )])),
         type_: Some("Opaque".to_owned()),
         ..Secret::default()
     }

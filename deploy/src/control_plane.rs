@@ -90,7 +90,11 @@ impl ControlPlaneDeployer {
 
     /// kube-apiserver. It need not wait for etcd: for 20 s it tries again by itself.
     pub async fn kube_apiserver(&self) -> Result<(), DeployError> {
-        let KubeApiServer { config_maps, deployment, disruption_budget } = &self.plan.kube_apiserver;
+        let KubeApiServer {
+            config_maps,
+            deployment,
+            disruption_budget,
+        } = &self.plan.kube_apiserver;
         // First what the pods mount: a pod that does not find its files waits for the kubelet's next look.
         self.all(config_maps).await?;
         futures::try_join!(self.all([deployment]), self.all(disruption_budget))?;
@@ -105,18 +109,24 @@ impl ControlPlaneDeployer {
 
     /// The Secret by which the seed's own components reach the API server.
     pub async fn internal_access(&self, kubeconfig: &str) -> Result<(), DeployError> {
-        self.all([&internal_kubeconfig_secret(&self.namespace, kubeconfig)]).await
+        self.all([&internal_kubeconfig_secret(&self.namespace, kubeconfig)])
+            .await
     }
 
     /// The Secrets that ask for tokens of `components`.
     pub async fn access(&self, components: &[AccessSecret]) -> Result<(), DeployError> {
-        let secrets: Vec<_> = components.iter().map(|component| component.secret(&self.namespace)).collect();
+        let secrets: Vec<_> = components
+            .iter()
+            .map(|component| component.secret(&self.namespace))
+            .collect();
         self.all(&secrets).await
     }
 
     /// Waits until all `components` have their tokens.
     pub async fn wait_for_access(&self, components: &[AccessSecret], deadline: Duration) -> Result<(), DeployError> {
-        let waits = components.iter().map(|component| component.wait(self.client(), &self.namespace, deadline));
+        let waits = components
+            .iter()
+            .map(|component| component.wait(self.client(), &self.namespace, deadline));
         futures::future::try_join_all(waits).await?;
         Ok(())
     }
@@ -135,7 +145,9 @@ impl ControlPlaneDeployer {
 
     /// kube-scheduler, where there are nodes. Its token must be there.
     pub async fn kube_scheduler(&self) -> Result<(), DeployError> {
-        let Some(KubeScheduler { deployment }) = &self.plan.kube_scheduler else { return Ok(()) };
+        let Some(KubeScheduler { deployment }) = &self.plan.kube_scheduler else {
+            return Ok(());
+        };
         self.all([deployment]).await
     }
 }

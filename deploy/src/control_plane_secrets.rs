@@ -7,7 +7,8 @@ use k8s_openapi::api::core::v1::Secret;
 use plan_control_plane::{ComponentAccess, SecretNames, encryption_configuration};
 
 use crate::{
-    AuthorityWish, CertificateWish, Credentials, Kubeconfig, SecretStore, SecretsError, SecretsManager, SigningAuthority,
+    AuthorityWish, CertificateWish, Credentials, Kubeconfig, SecretStore, SecretsError, SecretsManager,
+    SigningAuthority, SigningKey,
     access::{AccessSecret, api_server_url, generic_kubeconfig},
 };
 
@@ -85,42 +86,55 @@ impl ControlPlaneSecrets {
             let (certificates, generic) = try_join!(certificates(manager, wish), generic)?;
             Ok((authorities, certificates, generic))
         };
-        let (certified, signing_key, encryption) =
-            try_join!(certified, manager.signing_key("service-account-key"), encryption(manager, wish))?;
+        let (certified, signing_key, encryption) = try_join!(
+            certified,
+            manager.signing_key("service-account-key"),
+            encryption(manager, wish)
+        )?;
         let (authorities, certificates, generic) = certified;
-        let generic_kubeconfig = name(&generic);
-        let access = |component: &str| ComponentAccess::Token {
-            generic_kubeconfig: generic_kubeconfig.clone(),
-            token: AccessSecret::new(component).name(),
-        };
-        let names = SecretNames {
-            ca_bundle: authorities.ca.bundle_name.clone(),
-            ca_client_bundle: authorities.client.bundle_name.clone(),
-            ca_client: authorities.client.secret_name.clone(),
-            ca_etcd_bundle: authorities.etcd.bundle_name.clone(),
-            etcd_server: name(&certificates.etcd_server),
-            etcd_client: name(&certificates.etcd_client),
-            ca_front_proxy_bundle: authorities.front_proxy.bundle_name.clone(),
-            aggregator: name(&certificates.aggregator),
-            server: name(&certificates.server),
-            ca_kubelet_bundle: authorities.kubelet.as_ref().map(|authority| authority.bundle_name.clone()),
-            ca_kubelet: authorities.kubelet.as_ref().map(|authority| authority.secret_name.clone()),
-            kubelet_client: certificates.kubelet_client.as_ref().map(name),
-            service_account_key: signing_key.secret_name,
-            service_account_key_bundle: signing_key.bundle_name,
-            encryption_configuration: name(&encryption),
-            controller_manager_access: access("kube-controller-manager"),
-            scheduler_access: access("kube-scheduler"),
-        };
+        let internal = internal_kubeconfig(manager.namespace(), wish, &authorities.ca, &certificates.internal)?;
         Ok(Self {
-            internal_kubeconfig: internal_kubeconfig(manager.namespace(), wish, &authorities.ca, &certificates.internal)?,
-            names,
+            names: names(&authorities, &certificates, signing_key, &encryption, &name(&generic)),
+            internal_kubeconfig: internal,
             ca: authorities.ca,
             ca_client: authorities.client,
             ca_front_proxy: authorities.front_proxy,
             ca_etcd: authorities.etcd,
-            generic_kubeconfig,
+            generic_kubeconfig: name(&generic),
         })
+    }
+}
+
+fn names(
+    authorities: &Authorities,
+    certificates: &Certificates,
+    signing_key: SigningKey,
+    encryption: &Secret,
+    generic_kubeconfig: &str,
+) -> SecretNames {
+    let access = |component: &str| ComponentAccess::Token {
+        generic_kubeconfig: generic_kubeconfig.to_owned(),
+        token: AccessSecret::new(component).name(),
+    };
+    let kubelet = authorities.kubelet.as_ref();
+    SecretNames {
+        ca_bundle: authorities.ca.bundle_name.clone(),
+        ca_client_bundle: authorities.client.bundle_name.clone(),
+        ca_client: authorities.client.secret_name.clone(),
+        ca_etcd_bundle: authorities.etcd.bundle_name.clone(),
+        etcd_server: name(&certificates.etcd_server),
+        etcd_client: name(&certificates.etcd_client),
+        ca_front_proxy_bundle: authorities.front_proxy.bundle_name.clone(),
+        aggregator: name(&certificates.aggregator),
+        server: name(&certificates.server),
+        ca_kubelet_bundle: kubelet.map(|authority| authority.bundle_name.clone()),
+        ca_kubelet: kubelet.map(|authority| authority.secret_name.clone()),
+        kubelet_client: certificates.kubelet_client.as_ref().map(name),
+        service_account_key: signing_key.secret_name,
+        service_account_key_bundle: signing_key.bundle_name,
+        encryption_configuration: name(encryption),
+        controller_manager_access: access("kube-controller-manager"),
+        scheduler_access: access("kube-scheduler"),
     }
 }
 
@@ -141,7 +155,11 @@ async fn authorities<S: SecretStore>(
     ];
     let [ca, client, etcd, front_proxy, kubelet] = &wishes;
     let kubelet = async {
-        if wish.has_nodes { manager.authority(kubelet).await.map(Some) } else { Ok(None) }
+        if wish.has_nodes {
+            manager.authority(kubelet).await.map(Some)
+        } else {
+            Ok(None)
+        }
     };
     let (ca, client, etcd, front_proxy, kubelet) = try_join!(
         manager.authority(ca),
@@ -150,7 +168,13 @@ async fn authorities<S: SecretStore>(
         manager.authority(front_proxy),
         kubelet,
     )?;
-    Ok(Authorities { ca, client, etcd, front_proxy, kubelet })
+    Ok(Authorities {
+        ca,
+        client,
+        etcd,
+        front_proxy,
+        kubelet,
+    })
 }
 
 async fn certificates<S: SecretStore>(
@@ -161,11 +185,24 @@ async fn certificates<S: SecretStore>(
     let etcd_server = etcd_server_wish(manager.namespace(), &wish.etcd);
     let etcd_client = CertificateWish::client("etcd-client", CA_ETCD, "etcd-client", &[]);
     let aggregator = CertificateWish::client("kube-aggregator", CA_FRONT_PROXY, "front-proxy-client", &[]);
-    let internal =
-        CertificateWish::client("gardener-internal-client", CA_CLIENT, "gardener.cloud:system:gardener-internal", &["system:masters"]);
-    let kubelet = CertificateWish::client("kube-apiserver-kubelet", CA_KUBELET, "system:kube-apiserver:kubelet", &[]);
+    let internal = CertificateWish::client(
+        "gardener-internal-client",
+        CA_CLIENT,
+        "gardener.cloud:system:gardener-internal",
+        &["system:masters"],
+    );
+    let kubelet = CertificateWish::client(
+        "kube-apiserver-kubelet",
+        CA_KUBELET,
+        "system:kube-apiserver:kubelet",
+        &[],
+    );
     let kubelet_client = async {
-        if wish.has_nodes { manager.certificate(&kubelet).await.map(Some) } else { Ok(None) }
+        if wish.has_nodes {
+            manager.certificate(&kubelet).await.map(Some)
+        } else {
+            Ok(None)
+        }
     };
     let (server, etcd_server, etcd_client, aggregator, internal, kubelet_client) = try_join!(
         manager.certificate(&server),
@@ -175,7 +212,14 @@ async fn certificates<S: SecretStore>(
         manager.certificate(&internal),
         kubelet_client,
     )?;
-    Ok(Certificates { server, etcd_server, etcd_client, aggregator, internal, kubelet_client })
+    Ok(Certificates {
+        server,
+        etcd_server,
+        etcd_client,
+        aggregator,
+        internal,
+        kubelet_client,
+    })
 }
 
 /// All names of a Service.
@@ -193,7 +237,12 @@ fn server_wish(namespace: &str, wish: &SecretsWish) -> CertificateWish {
     names.extend(service_names("kubernetes", "default"));
     names.push("localhost".to_owned());
     names.extend(wish.hostnames.iter().cloned());
-    let addresses = wish.addresses.iter().copied().chain([IpAddr::from([127, 0, 0, 1])]).collect();
+    let addresses = wish
+        .addresses
+        .iter()
+        .copied()
+        .chain([IpAddr::from([127, 0, 0, 1])])
+        .collect();
     CertificateWish {
         common_name: "kube-apiserver".to_owned(),
         ..CertificateWish::server("kube-apiserver", CA, names, addresses)
@@ -217,7 +266,9 @@ async fn encryption<S: SecretStore>(manager: &SecretsManager<S>, wish: &SecretsW
     let resources: Vec<&str> = wish.encrypted_resources.iter().map(String::as_str).collect();
     let text = encryption_configuration(&resources, &keys).map_err(SecretsError::EncryptionConfiguration)?;
     let data = BTreeMap::from([("encryption-configuration.yaml".to_owned(), text.into_bytes())]);
-    manager.derived("kube-apiserver-etcd-encryption-configuration", data).await
+    manager
+        .derived("kube-apiserver-etcd-encryption-configuration", data)
+        .await
 }
 
 fn internal_kubeconfig(
@@ -228,14 +279,18 @@ fn internal_kubeconfig(
 ) -> Result<String, SecretsError> {
     let text = |key: &str| {
         let data = client.data.as_ref().and_then(|data| data.get(key));
-        data.map(|bytes| String::from_utf8_lossy(&bytes.0).into_owned()).unwrap_or_default()
+        data.map(|bytes| String::from_utf8_lossy(&bytes.0).into_owned())
+            .unwrap_or_default()
     };
     let kubeconfig = Kubeconfig {
         name: wish.cluster_name.clone(),
         server: api_server_url(&wish.service, namespace),
         certificate_authority: ca.bundle.clone(),
         proxy_url: None,
-        credentials: Credentials::Certificate { certificate: text("tls.crt"), key: text("tls.key") },
+        credentials: Credentials::Certificate {
+            certificate: text("tls.crt"),
+            key: text("tls.key"),
+        },
     };
     kubeconfig.to_yaml().map_err(SecretsError::Kubeconfig)
 }

@@ -110,8 +110,14 @@ impl From<&Credentials> for User {
                 client_key_data: Some(STANDARD.encode(key)),
                 ..Self::default()
             },
-            Credentials::Token(token) => Self { token: Some(token.clone()), ..Self::default() },
-            Credentials::TokenFile(path) => Self { token_file: Some(path.clone()), ..Self::default() },
+            Credentials::Token(token) => Self {
+                token: Some(token.clone()),
+                ..Self::default()
+            },
+            Credentials::TokenFile(path) => Self {
+                token_file: Some(path.clone()),
+                ..Self::default()
+            },
         }
     }
 }
@@ -132,8 +138,17 @@ impl Kubeconfig {
                     proxy_url: self.proxy_url.as_deref(),
                 },
             }],
-            contexts: [NamedContext { name, context: Context { cluster: name, user: name } }],
-            users: [NamedUser { name, user: User::from(&self.credentials) }],
+            contexts: [NamedContext {
+                name,
+                context: Context {
+                    cluster: name,
+                    user: name,
+                },
+            }],
+            users: [NamedUser {
+                name,
+                user: User::from(&self.credentials),
+            }],
         })
     }
 }

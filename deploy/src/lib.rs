@@ -16,7 +16,9 @@ mod readiness; // when an object is as wished
 mod secrets; // the secrets manager
 
 pub use self::{
-    access::{AccessSecret, INTERNAL_KUBECONFIG_SECRET, api_server_url, generic_kubeconfig, internal_kubeconfig_secret},
+    access::{
+        AccessSecret, INTERNAL_KUBECONFIG_SECRET, api_server_url, generic_kubeconfig, internal_kubeconfig_secret,
+    },
     control_plane::{ControlPlaneDeployer, DeployError},
     control_plane_secrets::{ControlPlaneSecrets, SecretsWish},
     kubeconfig::{Credentials, Kubeconfig},
@@ -25,7 +27,7 @@ pub use self::{
         managed_resource_healthy, managed_resource_state,
     },
     secrets::{
-        AuthorityWish, CertificateWish, KubeSecretStore, Lifetimes, ManagerOptions, SecretStore, SecretsError, SecretsManager,
-        SigningAuthority, SigningKey, StoreError,
+        AuthorityWish, CertificateWish, KubeSecretStore, Lifetimes, ManagerOptions, SecretStore, SecretsError,
+        SecretsManager, SigningAuthority, SigningKey, StoreError,
     },
 };

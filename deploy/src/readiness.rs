@@ -25,15 +25,23 @@ fn waiting(what: impl Into<String>) -> Progress {
 
 /// Whether all pods of a Deployment are of its newest template and available.
 pub fn deployment_state(deployment: Option<&Deployment>) -> Progress {
-    let Some(deployment) = deployment else { return waiting("it does not exist") };
+    let Some(deployment) = deployment else {
+        return waiting("it does not exist");
+    };
     let status = deployment.status.clone().unwrap_or_default();
     if status.observed_generation < deployment.metadata.generation {
         return waiting("its controller has not seen the newest version");
     }
     let wished = deployment.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
-    let (updated, available) = (status.updated_replicas.unwrap_or(0), status.available_replicas.unwrap_or(0));
+    let (updated, available) = (
+        status.updated_replicas.unwrap_or(0),
+        status.available_replicas.unwrap_or(0),
+    );
     if updated < wished || available < wished {
-        return waiting(format!("{available} of {wished} pods are available, {updated} are up to date{}", trouble(&status)));
+        return waiting(format!(
+            "{available} of {wished} pods are available, {updated} are up to date{}",
+            trouble(&status)
+        ));
     }
     if status.replicas.unwrap_or(0) > updated {
         return waiting("old pods are still there");
@@ -47,24 +55,42 @@ fn trouble(status: &k8s_openapi::api::apps::v1::DeploymentStatus) -> String {
         (condition.type_ == "Progressing" && condition.status == "False")
             || (condition.type_ == "ReplicaFailure" && condition.status == "True")
     });
-    bad.map(|condition| format!("; {}", condition.message.as_deref().unwrap_or_default())).collect()
+    bad.map(|condition| format!("; {}", condition.message.as_deref().unwrap_or_default()))
+        .collect()
 }
 
 /// Waits for [`deployment_state`].
-pub async fn deployment_ready(client: Client, namespace: &str, name: &str, deadline: Duration) -> Result<(), WaitError> {
+pub async fn deployment_ready(
+    client: Client,
+    namespace: &str,
+    name: &str,
+    deadline: Duration,
+) -> Result<(), WaitError> {
     let api: Api<Deployment> = Api::namespaced(client, namespace);
-    until(&api, name, "to be ready", deadline, deployment_state).await.map(drop)
+    until(&api, name, "to be ready", deadline, deployment_state)
+        .await
+        .map(drop)
 }
 
 /// Whether the etcd controller has seen the newest version, and all members are ready.
 pub fn etcd_state(etcd: Option<&Etcd>) -> Progress {
-    let Some(etcd) = etcd else { return waiting("it does not exist") };
+    let Some(etcd) = etcd else {
+        return waiting("it does not exist");
+    };
     if etcd.status.observed_generation < etcd.metadata.generation {
         return waiting("etcd-druid has not seen the newest version");
     }
     if etcd.status.ready != Some(true) {
-        let errors: String = etcd.status.last_errors.iter().map(|error| format!("; {}", error.description)).collect();
-        return waiting(format!("{} of {} members are ready{errors}", etcd.status.ready_replicas, etcd.spec.replicas));
+        let errors: String = etcd
+            .status
+            .last_errors
+            .iter()
+            .map(|error| format!("; {}", error.description))
+            .collect();
+        return waiting(format!(
+            "{} of {} members are ready{errors}",
+            etcd.status.ready_replicas, etcd.spec.replicas
+        ));
     }
     Progress::Done
 }
@@ -77,12 +103,19 @@ pub async fn etcd_ready(client: Client, namespace: &str, name: &str, deadline: D
 
 /// Whether a ManagedResource's newest version is applied, and its objects are healthy.
 pub fn managed_resource_state(resource: Option<&ManagedResource>) -> Progress {
-    let Some(resource) = resource else { return waiting("it does not exist") };
+    let Some(resource) = resource else {
+        return waiting("it does not exist");
+    };
     if resource.status.observed_generation < resource.metadata.generation.unwrap_or(0) {
         return waiting("gardener-resource-manager has not seen the newest version");
     }
     for wished in ["ResourcesApplied", "ResourcesHealthy"] {
-        match resource.status.conditions.iter().find(|condition| condition.type_ == wished) {
+        match resource
+            .status
+            .conditions
+            .iter()
+            .find(|condition| condition.type_ == wished)
+        {
             None => return waiting(format!("condition {wished} is missing")),
             Some(condition) if condition.status != ConditionStatus::True => {
                 return waiting(format!("{wished} is not true: {}", condition.message));
@@ -101,7 +134,9 @@ pub async fn managed_resource_healthy(
     deadline: Duration,
 ) -> Result<(), WaitError> {
     let api: Api<ManagedResource> = Api::namespaced(client, namespace);
-    until(&api, name, "to be healthy", deadline, managed_resource_state).await.map(drop)
+    until(&api, name, "to be healthy", deadline, managed_resource_state)
+        .await
+        .map(drop)
 }
 
 /// Whether an extension has done what the newest version of its object asks for.
@@ -153,5 +188,7 @@ pub async fn api_server_ready(client: &Client, deadline: Duration) -> Result<(),
 }
 
 fn http_get(path: &str) -> Result<http::Request<Vec<u8>>, String> {
-    http::Request::get(path).body(Vec::new()).map_err(|error| error.to_string())
+    http::Request::get(path)
+        .body(Vec::new())
+        .map_err(|error| error.to_string())
 }

@@ -78,7 +78,7 @@ async fn start_proxy(target: SocketAddr) -> SocketAddr {
 fn image(repository: &str, program: &Path) -> NamedImage {
     let layer = Layer::default().directory("tmp", 0o1777).program("usr/local/bin/program", program);
     let image = Image { layers: vec![layer], entrypoint: vec!["/usr/local/bin/program".to_owned()] };
-    NamedImage { repository: repository.to_owned(), tag: "1".to_owned(), image }
+    NamedImage { name: "one", repository: repository.to_owned(), tag: "1".to_owned(), image }
 }
 
 #[tokio::test]

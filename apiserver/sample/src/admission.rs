@@ -32,7 +32,11 @@ impl Plugin for UniqueRecipes {
         }
         let user = attributes.context.user.name.clone();
         if let Some(flavor) = attributes.new_object_mut::<Flavor>() {
-            flavor.metadata.annotations.get_or_insert_default().insert("icecream.example.com/creator".to_owned(), user);
+            flavor
+                .metadata
+                .annotations
+                .get_or_insert_default()
+                .insert("icecream.example.com/creator".to_owned(), user);
         }
         Ok(())
     }

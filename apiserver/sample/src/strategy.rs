@@ -52,7 +52,11 @@ impl Strategy for FlavorStrategy {
         }
         let sweetness = flavor.spec.sweetness.unwrap_or(DEFAULT_SWEETNESS);
         if !(0..=10).contains(&sweetness) {
-            errors.push(FieldError::invalid(&spec.child("sweetness"), sweetness, "must be between 0 and 10"));
+            errors.push(FieldError::invalid(
+                &spec.child("sweetness"),
+                sweetness,
+                "must be between 0 and 10",
+            ));
         }
         errors
     }
@@ -68,7 +72,10 @@ impl Strategy for FlavorStrategy {
 
     fn warnings(&self, _: &RequestContext, new: &Flavor, _: Option<&Flavor>) -> Vec<String> {
         let too_sweet = new.spec.sweetness == Some(10);
-        too_sweet.then(|| "spec.sweetness: 10 is very sweet".to_owned()).into_iter().collect()
+        too_sweet
+            .then(|| "spec.sweetness: 10 is very sweet".to_owned())
+            .into_iter()
+            .collect()
     }
 
     fn columns(&self) -> Vec<Column> {
@@ -82,7 +89,12 @@ impl Strategy for FlavorStrategy {
 
     fn cells(&self, flavor: &Flavor, now: Timestamp) -> Vec<Value> {
         let name = flavor.metadata.name.as_deref().unwrap_or_default();
-        vec![name.into(), flavor.spec.recipe.as_str().into(), flavor.spec.sweetness.into(), age(flavor, now).into()]
+        vec![
+            name.into(),
+            flavor.spec.recipe.as_str().into(),
+            flavor.spec.sweetness.into(),
+            age(flavor, now).into(),
+        ]
     }
 
     fn selectable_fields(&self, flavor: &Flavor) -> BTreeMap<&'static str, String> {
@@ -109,7 +121,10 @@ impl UpdateStrategy for FlavorStatusStrategy {
     fn validate_update(&self, _: &RequestContext, new: &Flavor, _: &Flavor) -> FieldErrors {
         let portions = Path::new("status").child("portions");
         let negative = new.status.portions < 0;
-        negative.then(|| FieldError::invalid(&portions, new.status.portions, "must not be negative")).into_iter().collect()
+        negative
+            .then(|| FieldError::invalid(&portions, new.status.portions, "must not be negative"))
+            .into_iter()
+            .collect()
     }
 }
 
@@ -147,7 +162,12 @@ impl Action for FlavorSampling {
         greedy.then(error).into_iter().collect()
     }
 
-    async fn run(&self, context: &RequestContext, flavor: Flavor, request: SampleRequest) -> Result<SampleRequest, Status> {
+    async fn run(
+        &self,
+        context: &RequestContext,
+        flavor: Flavor,
+        request: SampleRequest,
+    ) -> Result<SampleRequest, Status> {
         let (user, recipe) = (&context.user.name, &flavor.spec.recipe);
         let taste = format!("{recipe}, {} spoons, for {user}", request.spoons);
         Ok(SampleRequest { taste, ..request })

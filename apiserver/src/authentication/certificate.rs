@@ -14,7 +14,7 @@ use rustls::{
 
 use crate::context::UserInfo;
 
-use super::{AuthenticationError, Authenticator, Credentials, TrustSource, authenticated};
+use super::{AuthenticationError, Authenticator, Credentials, TrustSource};
 
 /// Knows users by certificates of the client CA.
 pub struct ClientCertificates {
@@ -31,8 +31,14 @@ impl ClientCertificates {
 #[async_trait]
 impl Authenticator for ClientCertificates {
     async fn authenticate(&self, credentials: &Credentials<'_>) -> Result<Option<UserInfo>, AuthenticationError> {
-        let Some(own) = credentials.certificates.first() else { return Ok(None) };
-        match self.trust.current().verify_client(credentials.certificates, self.trust.now()) {
+        let Some(own) = credentials.certificates.first() else {
+            return Ok(None);
+        };
+        match self
+            .trust
+            .current()
+            .verify_client(credentials.certificates, self.trust.now())
+        {
             None => return Ok(None),
             Some(Err(error)) => {
                 self.trust.suspect();
@@ -45,8 +51,12 @@ impl Authenticator for ClientCertificates {
         if info.common_name.is_empty() {
             return Ok(None);
         }
-        let user = UserInfo { name: info.common_name, groups: info.organizations, ..UserInfo::default() };
-        Ok(Some(authenticated(user)))
+        let user = UserInfo {
+            name: info.common_name,
+            groups: info.organizations,
+            ..UserInfo::default()
+        };
+        Ok(Some(user))
     }
 }
 

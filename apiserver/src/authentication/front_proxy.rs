@@ -29,13 +29,19 @@ impl FrontProxy {
 impl Authenticator for FrontProxy {
     async fn authenticate(&self, credentials: &Credentials<'_>) -> Result<Option<UserInfo>, AuthenticationError> {
         let trust = self.trust.current();
-        let Some(user) = user(&trust.headers, credentials.headers) else { return Ok(None) };
-        let Some(own) = credentials.certificates.first() else { return Ok(None) };
+        let Some(user) = user(&trust.headers, credentials.headers) else {
+            return Ok(None);
+        };
+        let Some(own) = credentials.certificates.first() else {
+            return Ok(None);
+        };
         match trust.verify_front_proxy(credentials.certificates, self.trust.now()) {
             None => return Ok(None),
             Some(Err(error)) => {
                 self.trust.suspect();
-                return Err(AuthenticationError::Invalid(format!("front-proxy certificate: {error}")));
+                return Err(AuthenticationError::Invalid(format!(
+                    "front-proxy certificate: {error}"
+                )));
             }
             Some(Ok(())) => {}
         }
@@ -43,7 +49,10 @@ impl Authenticator for FrontProxy {
             .map_err(|error| AuthenticationError::Invalid(format!("front-proxy certificate: {error}")))?;
         let allowed = &trust.headers.allowed_names;
         if !allowed.is_empty() && !allowed.contains(&info.common_name) {
-            return Err(AuthenticationError::Invalid(format!("{:?} is no allowed front proxy", info.common_name)));
+            return Err(AuthenticationError::Invalid(format!(
+                "{:?} is no allowed front proxy",
+                info.common_name
+            )));
         }
         Ok(Some(user))
     }
@@ -51,10 +60,19 @@ impl Authenticator for FrontProxy {
 
 /// The user that the headers name.
 fn user(config: &RequestHeaderConfig, headers: &HeaderMap) -> Option<UserInfo> {
-    let first = |names: &[String]| names.iter().flat_map(|name| values(headers, name)).find(|value| !value.is_empty());
+    let first = |names: &[String]| {
+        names
+            .iter()
+            .flat_map(|name| values(headers, name))
+            .find(|value| !value.is_empty())
+    };
     let name = first(&config.username_headers)?;
     let uid = first(&config.uid_headers).unwrap_or_default();
-    let groups = config.group_headers.iter().flat_map(|name| values(headers, name)).collect();
+    let groups = config
+        .group_headers
+        .iter()
+        .flat_map(|name| values(headers, name))
+        .collect();
     let mut extra = Extra::new();
     for prefix in &config.extra_prefixes {
         let prefix = prefix.to_ascii_lowercase();
@@ -65,12 +83,19 @@ fn user(config: &RequestHeaderConfig, headers: &HeaderMap) -> Option<UserInfo> {
             }
         }
     }
-    Some(UserInfo { name, uid, groups, extra })
+    Some(UserInfo {
+        name,
+        uid,
+        groups,
+        extra,
+    })
 }
 
 fn values(headers: &HeaderMap, name: &str) -> Vec<String> {
     let found = headers.get_all(name).iter();
-    found.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).collect()
+    found
+        .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+        .collect()
 }
 
 /// Keys of extra fields may hold any character; in a header's name they are percent-encoded.
@@ -79,7 +104,9 @@ fn percent_decode(text: &str) -> String {
     let mut rest = text.as_bytes();
     while let [first, tail @ ..] = rest {
         let code = match (first, tail) {
-            (b'%', [high, low, ..]) => std::str::from_utf8(&[*high, *low]).ok().and_then(|hex| u8::from_str_radix(hex, 16).ok()),
+            (b'%', [high, low, ..]) => std::str::from_utf8(&[*high, *low])
+                .ok()
+                .and_then(|hex| u8::from_str_radix(hex, 16).ok()),
             _ => None,
         };
         bytes.push(code.unwrap_or(*first));
@@ -111,8 +138,14 @@ mod tests {
         headers.append("x-remote-group", "b".parse().unwrap());
         headers.append("x-remote-extra-example.com%2fscope", "read".parse().unwrap());
         let user = user(&config(), &headers).unwrap();
-        assert_eq!((user.name.as_str(), user.groups), ("alice", vec!["a".to_owned(), "b".to_owned()]));
-        assert_eq!(user.extra, Extra::from([("example.com/scope".to_owned(), vec!["read".to_owned()])]));
+        assert_eq!(
+            (user.name.as_str(), user.groups),
+            ("alice", vec!["a".to_owned(), "b".to_owned()])
+        );
+        assert_eq!(
+            user.extra,
+            Extra::from([("example.com/scope".to_owned(), vec!["read".to_owned()])])
+        );
     }
 
     #[test]

@@ -17,13 +17,17 @@ use rustls::pki_types::CertificateDer;
 
 use crate::context::UserInfo;
 
+pub(crate) use self::certificate::ShownCertificates;
 pub use self::{
     certificate::ClientCertificates,
     front_proxy::FrontProxy,
     token::TokenReviews,
     trust::{RequestHeaderConfig, Trust, TrustError, TrustFiles, TrustSource},
 };
-pub(crate) use self::certificate::ShownCertificates;
+
+const ANONYMOUS: &str = "system:anonymous";
+const AUTHENTICATED: &str = "system:authenticated";
+const UNAUTHENTICATED: &str = "system:unauthenticated";
 
 /// What a request brings to prove who sends it.
 pub struct Credentials<'a> {
@@ -51,7 +55,7 @@ pub trait Authenticator: Send + Sync + 'static {
     async fn authenticate(&self, credentials: &Credentials<'_>) -> Result<Option<UserInfo>, AuthenticationError>;
 }
 
-/// Asks several authenticators in turn; the first who knows the user wins.
+/// Asks several authenticators in turn; the first who knows the user wins, and the user is in `system:authenticated`.
 pub struct Union {
     authenticators: Vec<Arc<dyn Authenticator>>,
 }
@@ -69,7 +73,7 @@ impl Authenticator for Union {
         let mut failure = None;
         for authenticator in &self.authenticators {
             match authenticator.authenticate(credentials).await {
-                Ok(Some(user)) => return Ok(Some(user)),
+                Ok(Some(user)) => return Ok(Some(authenticated(user))),
                 Ok(None) => {}
                 // Another one may still know the user.
                 Err(error) => failure = Some(error),
@@ -91,8 +95,8 @@ impl<A: Authenticator> Authenticator for Anonymous<A> {
 
 fn anonymous() -> UserInfo {
     UserInfo {
-        name: "system:anonymous".to_owned(),
-        groups: vec!["system:unauthenticated".to_owned()],
+        name: ANONYMOUS.to_owned(),
+        groups: vec![UNAUTHENTICATED.to_owned()],
         ..UserInfo::default()
     }
 }
@@ -107,11 +111,10 @@ impl Authenticator for Fixed {
     }
 }
 
-/// Adds the group of all authenticated users, once.
+/// Adds the group of all authenticated users, unless somebody said already to which of the two groups the user belongs.
 fn authenticated(mut user: UserInfo) -> UserInfo {
-    const GROUP: &str = "system:authenticated";
-    if !user.is_in(GROUP) && user.name != "system:anonymous" {
-        user.groups.push(GROUP.to_owned());
+    if user.name != ANONYMOUS && !user.is_in(AUTHENTICATED) && !user.is_in(UNAUTHENTICATED) {
+        user.groups.push(AUTHENTICATED.to_owned());
     }
     user
 }

@@ -4,11 +4,12 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use http::header;
+use jiff::Timestamp;
+use lib_clock::Clock;
 use parking_lot::Mutex;
 use serde::Deserialize;
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use tokio::time::Instant;
 
 use crate::{context::UserInfo, kube_api::KubeApi};
 
@@ -25,8 +26,9 @@ type Hash = [u8; 32];
 /// Has tokens reviewed by kube-apiserver.
 pub struct TokenReviews {
     kube_api: Arc<dyn KubeApi>,
+    clock: Arc<dyn Clock>,
     /// By hash: a dump of memory should not show tokens.
-    accepted: Mutex<BTreeMap<Hash, (Instant, UserInfo)>>,
+    accepted: Mutex<BTreeMap<Hash, (Timestamp, UserInfo)>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -54,24 +56,45 @@ struct ReviewUser {
 
 impl TokenReviews {
     /// Asks this kube-apiserver.
-    pub fn new(kube_api: Arc<dyn KubeApi>) -> Self {
-        Self { kube_api, accepted: Mutex::default() }
+    pub fn new(kube_api: Arc<dyn KubeApi>, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            kube_api,
+            clock,
+            accepted: Mutex::default(),
+        }
     }
 
     async fn review(&self, token: &str) -> Result<UserInfo, AuthenticationError> {
         let body = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": {"token": token}});
         let unavailable = |error: Box<dyn std::error::Error + Send + Sync>| AuthenticationError::Unavailable(error);
-        let answer = self.kube_api.create(REVIEWS, &body).await.map_err(|error| unavailable(error.into()))?;
+        let answer = self
+            .kube_api
+            .create(REVIEWS, &body)
+            .await
+            .map_err(|error| unavailable(error.into()))?;
         let review: Review = serde_json::from_value(answer).map_err(|error| unavailable(error.into()))?;
         if !review.status.authenticated {
-            return Err(AuthenticationError::Invalid(format!("token review: {}", review.status.error)));
+            return Err(AuthenticationError::Invalid(format!(
+                "token review: {}",
+                review.status.error
+            )));
         }
-        let ReviewUser { username, uid, groups, extra } = review.status.user;
-        Ok(UserInfo { name: username, uid, groups, extra })
+        let ReviewUser {
+            username,
+            uid,
+            groups,
+            extra,
+        } = review.status.user;
+        Ok(UserInfo {
+            name: username,
+            uid,
+            groups,
+            extra,
+        })
     }
 
     fn remember(&self, hash: Hash, user: &UserInfo) {
-        let now = Instant::now();
+        let now = self.clock.now();
         let mut accepted = self.accepted.lock();
         if accepted.len() >= CACHE_SIZE {
             accepted.retain(|_, (until, _)| *until > now);
@@ -79,20 +102,30 @@ impl TokenReviews {
         if accepted.len() >= CACHE_SIZE {
             accepted.clear();
         }
-        accepted.insert(hash, (now + CACHE_TTL, user.clone()));
+        accepted.insert(hash, (now.checked_add(CACHE_TTL).unwrap_or(now), user.clone()));
     }
 }
 
 #[async_trait]
 impl Authenticator for TokenReviews {
     async fn authenticate(&self, credentials: &Credentials<'_>) -> Result<Option<UserInfo>, AuthenticationError> {
-        let header = credentials.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let token = header.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+        let header = credentials
+            .headers
+            .get(header::AUTHORIZATION)
+            .and_then(|value| value.to_str().ok());
+        let token = header
+            .and_then(|value| value.split_once(' '))
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
         let Some(token) = token.map(|(_, token)| token.trim()).filter(|token| !token.is_empty()) else {
             return Ok(None);
         };
         let hash: Hash = Sha256::digest(token).into();
-        let known = self.accepted.lock().get(&hash).filter(|(until, _)| *until > Instant::now()).cloned();
+        let known = self
+            .accepted
+            .lock()
+            .get(&hash)
+            .filter(|(until, _)| *until > self.clock.now())
+            .cloned();
         if let Some((_, user)) = known {
             return Ok(Some(user));
         }

@@ -104,7 +104,13 @@ pub struct TrustSource {
 impl TrustSource {
     /// A source that trusts nobody until [`TrustSource::load`].
     pub fn new(files: TrustFiles, kube_api: Option<Arc<dyn KubeApi>>, clock: Arc<dyn Clock>) -> Arc<Self> {
-        Arc::new(Self { files, kube_api, clock, current: RwLock::default(), refresh: Notify::new() })
+        Arc::new(Self {
+            files,
+            kube_api,
+            clock,
+            current: RwLock::default(),
+            refresh: Notify::new(),
+        })
     }
 
     /// Reads everything once.
@@ -112,6 +118,20 @@ impl TrustSource {
         let trust = self.read().await?;
         *self.current.write() = Arc::new(trust);
         Ok(())
+    }
+
+    /// Reads everything once, trying again until `deadline` while the kube-apiserver can't be asked.
+    pub async fn load_within(&self, deadline: Duration) -> Result<(), TrustError> {
+        let end = tokio::time::Instant::now() + deadline;
+        loop {
+            match self.load().await {
+                Err(error @ TrustError::ConfigMap(_)) if tokio::time::Instant::now() < end => {
+                    tracing::info!(error = %ErrorChain(&error), "waiting for kube-apiserver to tell whom to trust");
+                }
+                result => return result,
+            }
+            tokio::time::sleep(EARLIEST_REFRESH).await;
+        }
     }
 
     /// Reads everything again and again until `shutdown`; what can't be read leaves the old trust in place.
@@ -167,12 +187,18 @@ impl TrustSource {
 }
 
 fn file(what: &'static str, path: Option<&PathBuf>) -> Result<Option<Vec<u8>>, TrustError> {
-    path.map(|path| tls::read(path)).transpose().map_err(|source| TrustError::Certificate { what, source })
+    path.map(|path| tls::read(path))
+        .transpose()
+        .map_err(|source| TrustError::Certificate { what, source })
 }
 
 fn text(config_map: &Value, field: &str) -> Option<Vec<u8>> {
-    let text = config_map.pointer("/data").and_then(|data| data.get(field)).and_then(Value::as_str);
-    text.filter(|text| !text.is_empty()).map(|text| text.as_bytes().to_vec())
+    let text = config_map
+        .pointer("/data")
+        .and_then(|data| data.get(field))
+        .and_then(Value::as_str);
+    text.filter(|text| !text.is_empty())
+        .map(|text| text.as_bytes().to_vec())
 }
 
 fn header_config(config_map: &Value) -> Result<RequestHeaderConfig, TrustError> {
@@ -194,17 +220,27 @@ fn verifier(what: &'static str, pem: Option<Vec<u8>>) -> Result<Option<Arc<dyn C
     let roots: RootCertStore = tls::roots(&pem).map_err(|source| TrustError::Certificate { what, source })?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
-    verifier.map(|verifier| Some(verifier as Arc<dyn ClientCertVerifier>)).map_err(|source| TrustError::Verifier { what, source })
+    verifier
+        .map(|verifier| Some(verifier as Arc<dyn ClientCertVerifier>))
+        .map_err(|source| TrustError::Verifier { what, source })
 }
 
 impl Trust {
     /// Whether the client CA vouches for the certificate; `None` without a client CA.
-    pub(super) fn verify_client(&self, chain: &[CertificateDer<'static>], now: UnixTime) -> Option<Result<(), rustls::Error>> {
+    pub(super) fn verify_client(
+        &self,
+        chain: &[CertificateDer<'static>],
+        now: UnixTime,
+    ) -> Option<Result<(), rustls::Error>> {
         self.client.as_ref().map(|verifier| verify(verifier, chain, now))
     }
 
     /// Whether the front-proxy CA vouches for the certificate; `None` without a front-proxy CA.
-    pub(super) fn verify_front_proxy(&self, chain: &[CertificateDer<'static>], now: UnixTime) -> Option<Result<(), rustls::Error>> {
+    pub(super) fn verify_front_proxy(
+        &self,
+        chain: &[CertificateDer<'static>],
+        now: UnixTime,
+    ) -> Option<Result<(), rustls::Error>> {
         self.front_proxy.as_ref().map(|verifier| verify(verifier, chain, now))
     }
 }

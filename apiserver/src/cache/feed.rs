@@ -29,7 +29,11 @@ pub(super) async fn follow(cache: &WatchCache) {
             tracing::warn!(prefix = %cache.prefix, error = %ErrorChain(&error), "watch of the store ended, will go on");
         }
         // A watch that held for a while is no sign of trouble.
-        retry = if started.elapsed() > LAST_RETRY { FIRST_RETRY } else { (retry * 2).min(LAST_RETRY) };
+        retry = if started.elapsed() > LAST_RETRY {
+            FIRST_RETRY
+        } else {
+            (retry * 2).min(LAST_RETRY)
+        };
         tokio::time::sleep(retry).await;
     }
 }
@@ -65,7 +69,10 @@ async fn decode_all(cache: &WatchCache, items: Vec<Item>) -> Vec<CachedObject> {
         let share = items.len().div_ceil(threads).max(1);
         let decode_share = |items: &[Item]| items.iter().filter_map(|item| decoded(&*decode, item)).collect();
         std::thread::scope(|scope| {
-            let shares: Vec<_> = items.chunks(share).map(|items| scope.spawn(move || decode_share(items))).collect();
+            let shares: Vec<_> = items
+                .chunks(share)
+                .map(|items| scope.spawn(move || decode_share(items)))
+                .collect();
             let joined = shares.into_iter().map(|share| share.join().unwrap_or_default());
             joined.collect::<Vec<Vec<CachedObject>>>().concat()
         })

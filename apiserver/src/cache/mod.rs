@@ -54,7 +54,10 @@ pub struct WatchCache {
 
 impl std::fmt::Debug for WatchCache {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("WatchCache").field("prefix", &self.prefix).finish_non_exhaustive()
+        formatter
+            .debug_struct("WatchCache")
+            .field("prefix", &self.prefix)
+            .finish_non_exhaustive()
     }
 }
 
@@ -101,7 +104,11 @@ impl WatchCache {
 
     /// The key of an object relative to the prefix: `namespace/name`, or `name` of a cluster-scoped one.
     pub fn relative_key(namespace: &str, name: &str) -> String {
-        if namespace.is_empty() { name.to_owned() } else { format!("{namespace}/{name}") }
+        if namespace.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{namespace}/{name}")
+        }
     }
 
     /// The object as the cache knows it now, possibly behind the store.
@@ -111,7 +118,13 @@ impl WatchCache {
 
     /// The objects that pass, as the cache knows them now.
     pub fn select(&self, filter: impl Fn(&CachedObject) -> bool) -> Vec<Arc<CachedObject>> {
-        self.state.read().objects().values().filter(|object| filter(object)).cloned().collect()
+        self.state
+            .read()
+            .objects()
+            .values()
+            .filter(|object| filter(object))
+            .cloned()
+            .collect()
     }
 
     /// Waits until everything up to `revision` has been taken in.
@@ -132,7 +145,10 @@ impl WatchCache {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(_)) | Err(_) => match self.revision() {
                 0 => Err(ReadError::NotReady),
-                current => Err(ReadError::TooLarge { asked: revision, current }),
+                current => Err(ReadError::TooLarge {
+                    asked: revision,
+                    current,
+                }),
             },
         }
     }

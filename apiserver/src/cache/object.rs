@@ -36,7 +36,11 @@ impl CachedObject {
     /// The same state with another `resourceVersion`: what a watcher gets when the object has left its view.
     pub(super) fn at_revision(&self, revision: u64) -> Self {
         let encoded = self.encoded.iter().map(|json| with_revision(json, revision)).collect();
-        Self { revision, encoded, ..self.clone() }
+        Self {
+            revision,
+            encoded,
+            ..self.clone()
+        }
     }
 }
 
@@ -100,7 +104,10 @@ mod tests {
 
     #[track_caller]
     fn check(json: &'static str, expected: &str) {
-        assert_eq!(with_revision(&Bytes::from_static(json.as_bytes()), 7), Bytes::from(expected.to_owned()));
+        assert_eq!(
+            with_revision(&Bytes::from_static(json.as_bytes()), 7),
+            Bytes::from(expected.to_owned())
+        );
     }
 
     #[test]
@@ -109,7 +116,10 @@ mod tests {
             r#"{"kind":"A","metadata":{"name":"x","resourceVersion":"12"},"spec":{"resourceVersion":"1"}}"#,
             r#"{"kind":"A","metadata":{"name":"x","resourceVersion":"7"},"spec":{"resourceVersion":"1"}}"#,
         );
-        check(r#"{"metadata":{"name":"x"}}"#, r#"{"metadata":{"resourceVersion":"7","name":"x"}}"#);
+        check(
+            r#"{"metadata":{"name":"x"}}"#,
+            r#"{"metadata":{"resourceVersion":"7","name":"x"}}"#,
+        );
         check(r#"{"metadata":{}}"#, r#"{"metadata":{"resourceVersion":"7"}}"#);
         check("[]", "[]");
     }

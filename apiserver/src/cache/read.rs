@@ -89,7 +89,10 @@ impl WatchCache {
             Freshness::Consistent => {
                 // Asking for the key's revision is cheaper than asking for its value or for progress, and what is
                 // waited for is on its way.
-                let (written, _) = self.store.revision_of(&format!("{}{relative_key}", self.prefix)).await?;
+                let (written, _) = self
+                    .store
+                    .revision_of(&format!("{}{relative_key}", self.prefix))
+                    .await?;
                 let Some(written) = written else { return Ok(None) };
                 self.wait_for(written, deadline).await?;
             }
@@ -132,9 +135,21 @@ impl WatchCache {
     /// A past that only the store knows: the one read that decodes.
     async fn list_stored(&self, query: &ListQuery, revision: u64) -> Result<Snapshot, ReadError> {
         let prefix = format!("{}{}", self.prefix, query.key_prefix);
-        let listing = self.store.list(&prefix, Page { revision: Some(revision), ..Page::default() }).await;
+        let listing = self
+            .store
+            .list(
+                &prefix,
+                Page {
+                    revision: Some(revision),
+                    ..Page::default()
+                },
+            )
+            .await;
         let listing = listing.map_err(|error| match error {
-            StoreError::Expired { .. } => ReadError::TooOld { asked: revision, oldest: self.state.read().oldest() },
+            StoreError::Expired { .. } => ReadError::TooOld {
+                asked: revision,
+                oldest: self.state.read().oldest(),
+            },
             other => ReadError::Store(other),
         })?;
         let decoded = listing.items.iter().filter_map(|item| self.decode.decode(item).ok());
@@ -150,7 +165,9 @@ fn page(objects: &Objects, revision: u64, query: &ListQuery) -> Snapshot {
         _ => Included(query.key_prefix.as_str()),
     };
     let candidates = objects.range::<str, _>((from, Unbounded));
-    let mut candidates = candidates.take_while(|(key, _)| key.starts_with(&query.key_prefix)).map(|(_, object)| object);
+    let mut candidates = candidates
+        .take_while(|(key, _)| key.starts_with(&query.key_prefix))
+        .map(|(_, object)| object);
     let passes = |object: &&Arc<CachedObject>| query.filter.as_ref().is_none_or(|filter| filter(object));
     let limit = if query.limit == 0 { usize::MAX } else { query.limit };
     let items: Vec<_> = candidates.by_ref().filter(passes).take(limit).cloned().collect();
@@ -158,5 +175,10 @@ fn page(objects: &Objects, revision: u64, query: &ListQuery) -> Snapshot {
     let follows = items.len() == limit && candidates.clone().any(|object| passes(&object));
     let next = items.last().filter(|_| follows).map(|object| object.key.clone());
     let remaining = (follows && query.filter.is_none()).then(|| candidates.count() as u64);
-    Snapshot { revision, items, next, remaining }
+    Snapshot {
+        revision,
+        items,
+        next,
+        remaining,
+    }
 }

@@ -19,7 +19,10 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         // Enough for every object of a large fleet to change once while a client reconnects.
-        Self { events: 20_000, bytes: 64 * 1024 * 1024 }
+        Self {
+            events: 20_000,
+            bytes: 64 * 1024 * 1024,
+        }
     }
 }
 
@@ -38,12 +41,19 @@ impl Event {
     /// The last state before this event, carrying this event's revision: what is sent when the object is gone, or has
     /// left a watcher's view. Made once for all watchers.
     pub(super) fn departed(&self) -> Option<Arc<CachedObject>> {
-        let make = || self.previous.as_ref().map(|previous| Arc::new(previous.at_revision(self.revision)));
+        let make = || {
+            self.previous
+                .as_ref()
+                .map(|previous| Arc::new(previous.at_revision(self.revision)))
+        };
         self.departed.get_or_init(make).clone()
     }
 
     fn key(&self) -> Option<&str> {
-        self.object.as_ref().or(self.previous.as_ref()).map(|object| object.key.as_str())
+        self.object
+            .as_ref()
+            .or(self.previous.as_ref())
+            .map(|object| object.key.as_str())
     }
 
     fn cost(&self) -> usize {
@@ -145,7 +155,12 @@ impl State {
         }
         let object = Arc::new(object);
         let previous = self.objects.insert(object.key.clone(), Arc::clone(&object));
-        self.push(Event { revision, object: Some(object), previous, departed: OnceLock::new() });
+        self.push(Event {
+            revision,
+            object: Some(object),
+            previous,
+            departed: OnceLock::new(),
+        });
     }
 
     /// Takes in a deletion.
@@ -155,7 +170,12 @@ impl State {
         }
         match self.objects.remove(key) {
             Some(previous) => {
-                self.push(Event { revision, object: None, previous: Some(previous), departed: OnceLock::new() });
+                self.push(Event {
+                    revision,
+                    object: None,
+                    previous: Some(previous),
+                    departed: OnceLock::new(),
+                });
             }
             None => self.advance(revision),
         }
@@ -178,7 +198,11 @@ impl State {
         let mut changed = Vec::new();
         for object in listed {
             gone.remove(&object.key);
-            if self.objects.get(&object.key).is_none_or(|known| known.revision != object.revision) {
+            if self
+                .objects
+                .get(&object.key)
+                .is_none_or(|known| known.revision != object.revision)
+            {
                 changed.push(object);
             }
         }
@@ -187,7 +211,12 @@ impl State {
         for key in gone.into_keys() {
             // When exactly it was deleted is not known any more: not later than the listing.
             if let Some(previous) = self.objects.remove(&key) {
-                self.push(Event { revision, object: None, previous: Some(previous), departed: OnceLock::new() });
+                self.push(Event {
+                    revision,
+                    object: None,
+                    previous: Some(previous),
+                    departed: OnceLock::new(),
+                });
             }
         }
         self.exact_from = revision;
@@ -232,7 +261,10 @@ mod tests {
     }
 
     fn keys(objects: &Objects) -> Vec<String> {
-        objects.values().map(|object| format!("{}@{}", object.key, object.revision)).collect()
+        objects
+            .values()
+            .map(|object| format!("{}@{}", object.key, object.revision))
+            .collect()
     }
 
     #[test]
@@ -245,7 +277,10 @@ mod tests {
         assert_eq!(keys(state.objects()), ["a@9", "c@6"]);
         assert_eq!(keys(&state.objects_at(7).unwrap()), ["a@7", "b@3", "c@6"]);
         assert_eq!(keys(&state.objects_at(5).unwrap()), ["a@2", "b@3"]);
-        assert!(state.objects_at(4).is_none(), "before the first listing nothing is known");
+        assert!(
+            state.objects_at(4).is_none(),
+            "before the first listing nothing is known"
+        );
         assert!(state.objects_at(10).is_none(), "the future neither");
     }
 
@@ -256,12 +291,18 @@ mod tests {
         let event = state.events_from(0, 10).unwrap().remove(0);
         let departed = event.departed().unwrap();
         assert_eq!(departed.revision, 8);
-        assert_eq!(departed.encoded[0], r#"{"metadata":{"name":"b","resourceVersion":"8"}}"#);
+        assert_eq!(
+            departed.encoded[0],
+            r#"{"metadata":{"name":"b","resourceVersion":"8"}}"#
+        );
     }
 
     #[test]
     fn the_ring_forgets_by_number() {
-        let mut state = state(Limits { events: 2, bytes: usize::MAX });
+        let mut state = state(Limits {
+            events: 2,
+            bytes: usize::MAX,
+        });
         for revision in 6..=9 {
             state.put(object("a", revision));
         }
@@ -286,10 +327,16 @@ mod tests {
         state.put(object("c", 6));
         state.replace(vec![object("a", 9), object("c", 6)], 12);
         let events = state.events_from(1, 10).unwrap();
-        let seen: Vec<_> = events.iter().map(|event| (event.key().unwrap(), event.revision, event.object.is_some())).collect();
+        let seen: Vec<_> = events
+            .iter()
+            .map(|event| (event.key().unwrap(), event.revision, event.object.is_some()))
+            .collect();
         assert_eq!(seen, [("a", 9, true), ("b", 12, false)]);
         assert_eq!(state.revision(), 12);
-        assert!(state.objects_at(9).is_none(), "what lay in the gap can not be told exactly");
+        assert!(
+            state.objects_at(9).is_none(),
+            "what lay in the gap can not be told exactly"
+        );
     }
 
     #[test]

@@ -75,12 +75,17 @@ impl WatchCache {
         let state = self.state.read();
         let (next, seen, initial) = match query.after {
             Some(after) => {
-                let too_old = ReadError::TooOld { asked: after, oldest: state.oldest() };
+                let too_old = ReadError::TooOld {
+                    asked: after,
+                    oldest: state.oldest(),
+                };
                 (state.sequence_after(after).ok_or(too_old)?, after, VecDeque::new())
             }
             None => {
                 let objects = state.objects().range(query.key_prefix.clone()..);
-                let objects = objects.take_while(|(key, _)| key.starts_with(&query.key_prefix)).map(|(_, object)| object);
+                let objects = objects
+                    .take_while(|(key, _)| key.starts_with(&query.key_prefix))
+                    .map(|(_, object)| object);
                 let visible = |object: &&Arc<CachedObject>| query.filter.as_ref().is_none_or(|filter| filter(object));
                 let initial = objects.filter(|_| query.initial).filter(visible).cloned().collect();
                 (state.next_sequence(), state.revision(), initial)
@@ -88,7 +93,16 @@ impl WatchCache {
         };
         drop(state);
         let (key_prefix, filter, ready) = (query.key_prefix, query.filter, VecDeque::new());
-        Ok(Watcher { cache: Arc::clone(self), position, key_prefix, filter, initial, ready, next, seen })
+        Ok(Watcher {
+            cache: Arc::clone(self),
+            position,
+            key_prefix,
+            filter,
+            initial,
+            ready,
+            next,
+            seen,
+        })
     }
 }
 
@@ -121,7 +135,10 @@ impl Watcher {
         self.position.mark_unchanged();
         let (events, revision) = {
             let state = self.cache.state.read();
-            let lagged = Lagged { seen: self.seen, oldest: state.oldest() };
+            let lagged = Lagged {
+                seen: self.seen,
+                oldest: state.oldest(),
+            };
             (state.events_from(self.next, BATCH).ok_or(lagged)?, state.revision())
         };
         self.next += events.len() as u64;

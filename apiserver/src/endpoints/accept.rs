@@ -32,7 +32,10 @@ const OFFERED: [&str; 2] = ["application/json", "application/yaml"];
 
 /// Finds the first clause of `Accept` that can be served, by preference (`q`) and order.
 pub(super) fn negotiate(headers: &HeaderMap) -> Result<Accepted, Status> {
-    let plain = Accepted { shape: Shape::Object, encoding: Encoding::Json };
+    let plain = Accepted {
+        shape: Shape::Object,
+        encoding: Encoding::Json,
+    };
     let mut clauses: Vec<(f32, &str)> = Vec::new();
     for value in headers.get_all(header::ACCEPT) {
         for clause in value.to_str().unwrap_or_default().split(',') {
@@ -52,12 +55,20 @@ pub(super) fn negotiate(headers: &HeaderMap) -> Result<Accepted, Status> {
 }
 
 fn quality(clause: &str) -> f32 {
-    parameter(clause, "q").and_then(|quality| quality.parse().ok()).unwrap_or(1.0)
+    parameter(clause, "q")
+        .and_then(|quality| quality.parse().ok())
+        .unwrap_or(1.0)
 }
 
 fn parameter<'a>(clause: &'a str, name: &str) -> Option<&'a str> {
-    let parameters = clause.split(';').skip(1).filter_map(|parameter| parameter.trim().split_once('='));
-    parameters.into_iter().find(|(key, _)| *key == name).map(|(_, value)| value)
+    let parameters = clause
+        .split(';')
+        .skip(1)
+        .filter_map(|parameter| parameter.trim().split_once('='));
+    parameters
+        .into_iter()
+        .find(|(key, _)| *key == name)
+        .map(|(_, value)| value)
 }
 
 fn accept(clause: &str) -> Option<Accepted> {
@@ -82,7 +93,10 @@ fn accept(clause: &str) -> Option<Accepted> {
 
 /// Whether the client takes this kind of aggregated discovery.
 pub(super) fn aggregated_discovery(headers: &HeaderMap) -> Option<&'static str> {
-    let values = headers.get_all(header::ACCEPT).into_iter().filter_map(|value| value.to_str().ok());
+    let values = headers
+        .get_all(header::ACCEPT)
+        .into_iter()
+        .filter_map(|value| value.to_str().ok());
     let mut clauses = values.flat_map(|value| value.split(',')).map(str::trim);
     clauses.find_map(|clause| {
         let wanted = clause.starts_with("application/json")
@@ -104,7 +118,9 @@ mod tests {
     fn check(accept: &str, expected: Option<(Shape, Encoding)>) {
         let mut headers = HeaderMap::new();
         headers.insert(header::ACCEPT, accept.parse().unwrap());
-        let found = negotiate(&headers).ok().map(|accepted| (accepted.shape, accepted.encoding));
+        let found = negotiate(&headers)
+            .ok()
+            .map(|accepted| (accepted.shape, accepted.encoding));
         assert_eq!(found, expected, "{accept}");
     }
 
@@ -112,10 +128,22 @@ mod tests {
     fn the_first_that_can_be_served_wins() {
         let kubectl = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json";
         check(kubectl, Some((Shape::Table("v1"), Encoding::Json)));
-        check("application/vnd.kubernetes.protobuf, application/json", Some((Shape::Object, Encoding::Json)));
-        check("application/vnd.kubernetes.protobuf;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1", Some((Shape::Metadata("v1"), Encoding::Json)));
-        check("application/vnd.kubernetes.protobuf, */*", Some((Shape::Object, Encoding::Json)));
-        check("application/json;q=0.5, application/yaml", Some((Shape::Object, Encoding::Yaml)));
+        check(
+            "application/vnd.kubernetes.protobuf, application/json",
+            Some((Shape::Object, Encoding::Json)),
+        );
+        check(
+            "application/vnd.kubernetes.protobuf;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1",
+            Some((Shape::Metadata("v1"), Encoding::Json)),
+        );
+        check(
+            "application/vnd.kubernetes.protobuf, */*",
+            Some((Shape::Object, Encoding::Json)),
+        );
+        check(
+            "application/json;q=0.5, application/yaml",
+            Some((Shape::Object, Encoding::Yaml)),
+        );
         check("text/html", None);
         check("application/json;as=Table;v=v9;g=meta.k8s.io", None);
     }

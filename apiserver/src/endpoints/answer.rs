@@ -89,7 +89,11 @@ pub(super) fn value(code: StatusCode, value: &impl Serialize) -> Answer {
 
 /// An answer of ready JSON in one piece.
 pub(super) fn bytes(code: StatusCode, json: Bytes) -> Answer {
-    with_type(code, Pieces::new(VecDeque::from([json])), HeaderValue::from_static("application/json"))
+    with_type(
+        code,
+        Pieces::new(VecDeque::from([json])),
+        HeaderValue::from_static("application/json"),
+    )
 }
 
 /// An answer of plain text.
@@ -105,7 +109,9 @@ pub(crate) fn failure(status: &Status) -> Answer {
     let mut answer = bytes(code, serde_json::to_vec(status).unwrap_or_default().into());
     let seconds = status.details.as_ref().map_or(0, |details| details.retry_after_seconds);
     if seconds > 0 {
-        answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        answer
+            .headers_mut()
+            .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     answer
 }
@@ -118,7 +124,9 @@ pub(super) fn with_type(
     let mut answer = Response::new(body.boxed_unsync());
     *answer.status_mut() = code;
     answer.headers_mut().insert(header::CONTENT_TYPE, media_type);
-    answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, private"));
+    answer
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, private"));
     answer
 }
 

@@ -30,7 +30,11 @@ const TOKEN_VERSION: &str = "meta.k8s.io/v1";
 
 impl Token {
     fn new(revision: i64, last_key: &str) -> Self {
-        Self { v: TOKEN_VERSION.to_owned(), rv: revision, start: format!("{last_key}\0") }
+        Self {
+            v: TOKEN_VERSION.to_owned(),
+            rv: revision,
+            start: format!("{last_key}\0"),
+        }
     }
 
     fn encode(&self) -> String {
@@ -39,7 +43,10 @@ impl Token {
     }
 
     fn decode(text: &str) -> Result<Self, Status> {
-        let token = URL_SAFE_NO_PAD.decode(text).ok().and_then(|json| serde_json::from_slice::<Self>(&json).ok());
+        let token = URL_SAFE_NO_PAD
+            .decode(text)
+            .ok()
+            .and_then(|json| serde_json::from_slice::<Self>(&json).ok());
         let valid = token.filter(|token| token.v == TOKEN_VERSION && token.start.ends_with('\0'));
         valid.ok_or_else(|| Status::bad_request("continue key is not valid"))
     }
@@ -56,7 +63,9 @@ pub(super) fn list_query(query: &Query, namespace: &str, selection: &Selection) 
         "" => freshness(query)?,
         token => {
             if query.revision()?.is_some_and(|revision| revision > 0) {
-                return Err(Status::bad_request("specifying resource version is not allowed when using continue"));
+                return Err(Status::bad_request(
+                    "specifying resource version is not allowed when using continue",
+                ));
             }
             let token = Token::decode(token)?;
             after = Some(token.last_key().to_owned());
@@ -75,7 +84,11 @@ pub(super) fn list_query(query: &Query, namespace: &str, selection: &Selection) 
 
 /// The beginning of the keys in a namespace.
 pub(super) fn key_prefix(namespace: &str, name: &str) -> String {
-    if namespace.is_empty() { name.to_owned() } else { format!("{namespace}/{name}") }
+    if namespace.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{namespace}/{name}")
+    }
 }
 
 fn freshness(query: &Query) -> Result<Freshness, Status> {
@@ -83,7 +96,9 @@ fn freshness(query: &Query) -> Result<Freshness, Status> {
     match (query.revision()?, query.revision_match()?) {
         (None, Some(_)) => forbidden("resourceVersionMatch is forbidden unless resourceVersion is provided"),
         (None, None) => Ok(Freshness::Consistent),
-        (Some(0), Some(Match::Exact)) => forbidden(r#"resourceVersionMatch "exact" is forbidden for resourceVersion "0""#),
+        (Some(0), Some(Match::Exact)) => {
+            forbidden(r#"resourceVersionMatch "exact" is forbidden for resourceVersion "0""#)
+        }
         (Some(0), _) => Ok(Freshness::Any),
         (Some(revision), Some(Match::Exact)) => Ok(Freshness::Exact(revision)),
         // With a limit but no match, Kubernetes' rule is the exact revision.
@@ -106,9 +121,18 @@ pub(super) async fn list(
         Err(ReadError::TooOld { .. }) if wanted.after.is_some() => return Err(expired_token(&wanted)),
         Err(error) => return Err(read_failure(error, shaper.endpoint)),
     };
-    let Snapshot { revision, items, next, remaining } = snapshot;
+    let Snapshot {
+        revision,
+        items,
+        next,
+        remaining,
+    } = snapshot;
     let token = next.map(|last| Token::new(i64::try_from(revision).unwrap_or(-1), &last).encode());
-    let metadata = ListMetadata { revision, next: token, remaining };
+    let metadata = ListMetadata {
+        revision,
+        next: token,
+        remaining,
+    };
     let pieces = shaper.list(items.iter().map(AsRef::as_ref), &metadata)?;
     Ok(answer::json(StatusCode::OK, pieces, encoding))
 }
@@ -121,7 +145,13 @@ fn expired_token(wanted: &ListQuery) -> Status {
                    objects that were created, modified, or deleted between the time the first chunk was returned and \
                    now may show up in the list.";
     let token = Token::new(-1, wanted.after.as_deref().unwrap_or_default()).encode();
-    Status { metadata: ListMeta { continue_: Some(token), ..ListMeta::default() }, ..Status::expired(message) }
+    Status {
+        metadata: ListMeta {
+            continue_: Some(token),
+            ..ListMeta::default()
+        },
+        ..Status::expired(message)
+    }
 }
 
 #[cfg(test)]
@@ -145,8 +175,14 @@ mod tests {
         assert_eq!(freshness("resourceVersion=0"), Ok(Freshness::Any));
         assert_eq!(freshness("resourceVersion=5"), Ok(Freshness::NotOlderThan(5)));
         assert_eq!(freshness("resourceVersion=5&limit=2"), Ok(Freshness::Exact(5)));
-        assert_eq!(freshness("resourceVersion=5&limit=2&resourceVersionMatch=NotOlderThan"), Ok(Freshness::NotOlderThan(5)));
-        assert_eq!(freshness("resourceVersion=5&resourceVersionMatch=Exact"), Ok(Freshness::Exact(5)));
+        assert_eq!(
+            freshness("resourceVersion=5&limit=2&resourceVersionMatch=NotOlderThan"),
+            Ok(Freshness::NotOlderThan(5))
+        );
+        assert_eq!(
+            freshness("resourceVersion=5&resourceVersionMatch=Exact"),
+            Ok(Freshness::Exact(5))
+        );
         assert_eq!(freshness("resourceVersion=0&resourceVersionMatch=Exact"), Err(400));
         assert_eq!(freshness("resourceVersionMatch=Exact"), Err(400));
     }

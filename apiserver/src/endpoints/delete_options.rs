@@ -47,12 +47,13 @@ impl DeleteOptions {
         if bytes.is_empty() {
             return Ok(Self::default());
         }
-        let broken = |error: &dyn std::error::Error| Status::bad_request(format!("failed to read DeleteOptions: {error}"));
+        let broken =
+            |error: &dyn std::error::Error| Status::bad_request(format!("failed to read DeleteOptions: {error}"));
         match content::object(headers, bytes.clone())? {
             Body::Json(json) => serde_json::from_slice(&json).map_err(|error| broken(&error)),
-            Body::Protobuf(bytes) => {
-                Unknown::from_bytes(&bytes).and_then(|unknown| unknown.object()).map_err(|error| broken(&error))
-            }
+            Body::Protobuf(bytes) => Unknown::from_bytes(&bytes)
+                .and_then(|unknown| unknown.object())
+                .map_err(|error| broken(&error)),
         }
     }
 }

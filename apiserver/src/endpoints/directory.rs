@@ -69,7 +69,11 @@ impl Directory {
 
 /// Index of a version among those of a resource.
 pub(super) fn version_index(endpoint: &dyn Endpoint, version: &str) -> Option<usize> {
-    endpoint.description().versions.iter().position(|served| served.kind.version == version)
+    endpoint
+        .description()
+        .versions
+        .iter()
+        .position(|served| served.kind.version == version)
 }
 
 impl Group {
@@ -95,7 +99,11 @@ impl Group {
         }
         let preferred = group.preferred;
         versions.sort_by_key(|version| (preferred != Some(version.as_str()), stability(version)));
-        Ok(Self { name: name.to_owned(), versions, resources })
+        Ok(Self {
+            name: name.to_owned(),
+            versions,
+            resources,
+        })
     }
 
     /// Resources served in a version, with the version's index in each.
@@ -108,7 +116,9 @@ impl Group {
 /// Sorts `v2` before `v1` before `v1beta2` before `v1beta1` before `v1alpha1`, and what is no such name to the end.
 fn stability(version: &str) -> (u8, i64, i64) {
     let number = |text: &str| text.parse::<i64>().map(|number| -number);
-    let Some(rest) = version.strip_prefix('v') else { return (3, 0, 0) };
+    let Some(rest) = version.strip_prefix('v') else {
+        return (3, 0, 0);
+    };
     for (level, word) in [(1, "beta"), (2, "alpha")] {
         if let Some((major, minor)) = rest.split_once(word)
             && let (Ok(major), Ok(minor)) = (number(major), number(minor))

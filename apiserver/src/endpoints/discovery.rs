@@ -13,7 +13,16 @@ use super::{
 };
 
 /// What can be done to every resource.
-const VERBS: [&str; 8] = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
+const VERBS: [&str; 8] = [
+    "create",
+    "delete",
+    "deletecollection",
+    "get",
+    "list",
+    "patch",
+    "update",
+    "watch",
+];
 
 /// `/apis`.
 pub(super) fn groups(directory: &Directory, headers: &HeaderMap) -> Answer {
@@ -21,7 +30,10 @@ pub(super) fn groups(directory: &Directory, headers: &HeaderMap) -> Answer {
         return aggregated(directory, version);
     }
     let groups: Vec<Value> = directory.groups().map(describe_group).collect();
-    answer::value(StatusCode::OK, &json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}))
+    answer::value(
+        StatusCode::OK,
+        &json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}),
+    )
 }
 
 /// `/apis/<group>`.
@@ -39,7 +51,10 @@ pub(super) fn resources(directory: &Directory, name: &str, version: &str) -> Res
     if !group.versions.iter().any(|served| served == version) {
         return Err(Status::no_such_resource());
     }
-    let resources: Vec<Value> = group.in_version(version).flat_map(|(endpoint, index)| list_resource(&**endpoint, index)).collect();
+    let resources: Vec<Value> = group
+        .in_version(version)
+        .flat_map(|(endpoint, index)| list_resource(&**endpoint, index))
+        .collect();
     Ok(answer::value(
         StatusCode::OK,
         &json!({
@@ -60,7 +75,9 @@ fn describe_group(group: &Group) -> Value {
 /// The resource and its subresources, each an entry of its own.
 fn list_resource(endpoint: &dyn Endpoint, version: usize) -> Vec<Value> {
     let description = endpoint.description();
-    let Some(served) = description.versions.get(version) else { return Vec::new() };
+    let Some(served) = description.versions.get(version) else {
+        return Vec::new();
+    };
     let plural = &description.resource.resource;
     let mut main = json!({
         "name": plural,
@@ -113,13 +130,19 @@ fn aggregated(directory: &Directory, version: &'static str) -> Answer {
         "v2" => "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList",
         _ => "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList",
     };
-    answer::with_type(StatusCode::OK, Pieces::new([json].into()), HeaderValue::from_static(media_type))
+    answer::with_type(
+        StatusCode::OK,
+        Pieces::new([json].into()),
+        HeaderValue::from_static(media_type),
+    )
 }
 
 fn aggregate_group(group: &Group) -> Value {
     let versions = group.versions.iter().map(|version| {
-        let resources: Vec<Value> =
-            group.in_version(version).filter_map(|(endpoint, index)| aggregate_resource(&**endpoint, index)).collect();
+        let resources: Vec<Value> = group
+            .in_version(version)
+            .filter_map(|(endpoint, index)| aggregate_resource(&**endpoint, index))
+            .collect();
         json!({"version": version, "resources": resources, "freshness": "Current"})
     });
     let versions: Vec<Value> = versions.collect();

@@ -21,7 +21,10 @@ impl RequestLimits {
     /// Room for so many at once.
     pub(crate) fn new(reads: usize, writes: usize) -> Self {
         let room = |size: usize| Arc::new(Semaphore::new(size.min(Semaphore::MAX_PERMITS)));
-        Self { reads: room(reads), writes: room(writes) }
+        Self {
+            reads: room(reads),
+            writes: room(writes),
+        }
     }
 
     /// A place, until the result is dropped; 429 when there is none.
@@ -41,8 +44,8 @@ mod tests {
         let limits = RequestLimits::new(1, 1);
         let read = limits.enter(false).unwrap();
         assert_eq!(limits.enter(false).unwrap_err().code, 429);
-        limits.enter(true).unwrap();
+        let _write = limits.enter(true).unwrap();
         drop(read);
-        limits.enter(false).unwrap();
+        let _read = limits.enter(false).unwrap();
     }
 }

@@ -22,10 +22,10 @@ mod shape;
 mod watch;
 mod write;
 
-pub use self::{directory::DirectoryError, health::HealthCheck};
 pub(crate) use self::{
     content::BodyError,
     directory::Directory,
     limits::RequestLimits,
     service::{Service, ServiceConfig},
 };
+pub use self::{directory::DirectoryError, health::HealthCheck};

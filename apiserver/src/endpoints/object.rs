@@ -34,7 +34,13 @@ pub(super) async fn get(
         Some(revision) => Freshness::NotOlderThan(revision),
     };
     let cache = shaper.endpoint.cache();
-    let found = cache.get(&WatchCache::relative_key(namespace, name), freshness, FRESHNESS_DEADLINE).await;
+    let found = cache
+        .get(
+            &WatchCache::relative_key(namespace, name),
+            freshness,
+            FRESHNESS_DEADLINE,
+        )
+        .await;
     let found = found.map_err(|error| read_failure(error, shaper.endpoint))?;
     let object = found.ok_or_else(|| Status::not_found(&shaper.endpoint.description().resource, name))?;
     Ok(answer::json(StatusCode::OK, shaper.object(&object)?, encoding))

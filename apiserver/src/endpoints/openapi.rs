@@ -39,7 +39,10 @@ impl Documents {
             for version in &group.versions {
                 let path = format!("apis/{}/{version}", group.name);
                 let hash = self.document(group, version).hash;
-                paths.insert(path.clone(), json!({"serverRelativeURL": format!("/openapi/v3/{path}?hash={hash}")}));
+                paths.insert(
+                    path.clone(),
+                    json!({"serverRelativeURL": format!("/openapi/v3/{path}?hash={hash}")}),
+                );
             }
         }
         answer::value(StatusCode::OK, &json!({"paths": paths}))
@@ -47,7 +50,9 @@ impl Documents {
 
     /// `/openapi/v3/apis/<group>/<version>`.
     pub(super) fn get(&self, directory: &Directory, name: &str, version: &str) -> Result<Answer, Status> {
-        let group = directory.group(name).filter(|group| group.versions.iter().any(|served| served == version));
+        let group = directory
+            .group(name)
+            .filter(|group| group.versions.iter().any(|served| served == version));
         let group = group.ok_or_else(Status::no_such_resource)?;
         Ok(answer::bytes(StatusCode::OK, self.document(group, version).json))
     }
@@ -63,7 +68,10 @@ impl Documents {
         for byte in Sha256::digest(&json) {
             let _ = write!(hash, "{byte:02X}");
         }
-        let document = Document { json: json.into(), hash };
+        let document = Document {
+            json: json.into(),
+            hash,
+        };
         self.made.lock().insert(key, document.clone());
         document
     }
@@ -86,34 +94,52 @@ fn render(group: &Group, version: &str) -> Value {
 
 fn add_paths(paths: &mut Map<String, Value>, endpoint: &dyn Endpoint, version: usize, reference: &Value) {
     let description = endpoint.description();
-    let Some(served) = description.versions.get(version) else { return };
+    let Some(served) = description.versions.get(version) else {
+        return;
+    };
     let kind = json!(served.kind);
     let plural = &description.resource.resource;
     let root = format!("/apis/{}/{}", served.kind.group, served.kind.version);
-    let base = if description.namespaced { format!("{root}/namespaces/{{namespace}}/{plural}") } else { format!("{root}/{plural}") };
+    let base = if description.namespaced {
+        format!("{root}/namespaces/{{namespace}}/{plural}")
+    } else {
+        format!("{root}/{plural}")
+    };
     let own = Operation { reference, kind: &kind };
-    paths.insert(base.clone(), json!({
-        "get": own.render("list", false),
-        "post": own.render("post", true),
-        "delete": own.render("deletecollection", false),
-    }));
+    paths.insert(
+        base.clone(),
+        json!({
+            "get": own.render("list", false),
+            "post": own.render("post", true),
+            "delete": own.render("deletecollection", false),
+        }),
+    );
     if description.namespaced {
         paths.insert(format!("{root}/{plural}"), json!({"get": own.render("list", false)}));
     }
-    paths.insert(format!("{base}/{{name}}"), json!({
-        "get": own.render("get", false),
-        "put": own.render("put", true),
-        "patch": own.render("patch", true),
-        "delete": own.render("delete", false),
-    }));
+    paths.insert(
+        format!("{base}/{{name}}"),
+        json!({
+            "get": own.render("get", false),
+            "put": own.render("put", true),
+            "patch": own.render("patch", true),
+            "delete": own.render("delete", false),
+        }),
+    );
     for subresource in &description.subresources {
-        paths.insert(format!("{base}/{{name}}/{}", subresource.name), subresource_path(subresource, &own));
+        paths.insert(
+            format!("{base}/{{name}}/{}", subresource.name),
+            subresource_path(subresource, &own),
+        );
     }
 }
 
 fn subresource_path(subresource: &Subresource, own: &Operation<'_>) -> Value {
     let kind = subresource.kind.as_ref().map(|kind| json!(kind));
-    let operation = Operation { kind: kind.as_ref().unwrap_or(own.kind), ..*own };
+    let operation = Operation {
+        kind: kind.as_ref().unwrap_or(own.kind),
+        ..*own
+    };
     let mut path = Map::new();
     for verb in &subresource.verbs {
         let (method, writes) = match *verb {
@@ -142,13 +168,20 @@ impl Operation<'_> {
             "x-kubernetes-group-version-kind": self.kind,
         });
         if writes {
-            let parameter = |name: &str| json!({"name": name, "in": "query", "schema": {"type": "string", "uniqueItems": true}});
-            operation["parameters"] = json!([parameter("dryRun"), parameter("fieldManager"), parameter("fieldValidation")]);
+            let parameter =
+                |name: &str| json!({"name": name, "in": "query", "schema": {"type": "string", "uniqueItems": true}});
+            operation["parameters"] = json!([
+                parameter("dryRun"),
+                parameter("fieldManager"),
+                parameter("fieldValidation")
+            ]);
             let media_types: &[&str] = match action {
                 "patch" => &crate::patch::Patch::MEDIA_TYPES,
                 _ => &["application/json"],
             };
-            let bodies = media_types.iter().map(|media_type| ((*media_type).to_owned(), json!({"schema": self.reference})));
+            let bodies = media_types
+                .iter()
+                .map(|media_type| ((*media_type).to_owned(), json!({"schema": self.reference})));
             operation["requestBody"] = json!({"content": bodies.collect::<Map<_, _>>()});
         }
         operation

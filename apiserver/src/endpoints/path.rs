@@ -41,7 +41,11 @@ pub(super) struct ResourcePath {
 
 /// Reads a path (without its query).
 pub(super) fn route(path: &str) -> Route {
-    let Some(segments) = path.split('/').filter(|segment| !segment.is_empty()).map(percent_decode).collect::<Option<Vec<_>>>()
+    let Some(segments) = path
+        .split('/')
+        .filter(|segment| !segment.is_empty())
+        .map(percent_decode)
+        .collect::<Option<Vec<_>>>()
     else {
         return Route::Unknown;
     };
@@ -53,9 +57,15 @@ pub(super) fn route(path: &str) -> Route {
         [check @ ("healthz" | "livez" | "readyz"), ..] => Route::Health { check: text(check) },
         ["apis"] => Route::Groups,
         ["apis", group] => Route::Group { group: text(group) },
-        ["apis", group, version] => Route::Resources { group: text(group), version: text(version) },
+        ["apis", group, version] => Route::Resources {
+            group: text(group),
+            version: text(version),
+        },
         ["openapi", "v3"] => Route::OpenApiIndex,
-        ["openapi", "v3", "apis", group, version] => Route::OpenApi { group: text(group), version: text(version) },
+        ["openapi", "v3", "apis", group, version] => Route::OpenApi {
+            group: text(group),
+            version: text(version),
+        },
         ["apis", group, version, rest @ ..] => resource(group, version, rest),
         _ => Route::Unknown,
     }
@@ -116,8 +126,15 @@ mod tests {
 
     #[track_caller]
     fn check(path: &str, expected: (Option<&str>, &str, &str, &str)) {
-        let Route::Resource(found) = route(path) else { panic!("{path} is no resource: {:?}", route(path)) };
-        let found = (found.namespace.as_deref(), found.resource.as_str(), found.name.as_str(), found.subresource.as_str());
+        let Route::Resource(found) = route(path) else {
+            panic!("{path} is no resource: {:?}", route(path))
+        };
+        let found = (
+            found.namespace.as_deref(),
+            found.resource.as_str(),
+            found.name.as_str(),
+            found.subresource.as_str(),
+        );
         assert_eq!(found, expected);
     }
 
@@ -126,7 +143,10 @@ mod tests {
         check("/apis/g/v1/shoots", (None, "shoots", "", ""));
         check("/apis/g/v1/namespaces/n/shoots", (Some("n"), "shoots", "", ""));
         check("/apis/g/v1/namespaces/n/shoots/a", (Some("n"), "shoots", "a", ""));
-        check("/apis/g/v1/namespaces/n/shoots/a/status", (Some("n"), "shoots", "a", "status"));
+        check(
+            "/apis/g/v1/namespaces/n/shoots/a/status",
+            (Some("n"), "shoots", "a", "status"),
+        );
         check("/apis/g/v1/seeds/a%2Db/status", (None, "seeds", "a-b", "status"));
         // A resource that happens to be called so.
         check("/apis/g/v1/namespaces/n", (None, "namespaces", "n", ""));
@@ -135,9 +155,20 @@ mod tests {
     #[test]
     fn other_paths_are_told_apart() {
         let (group, version) = ("g".to_owned(), "v1".to_owned());
-        assert_eq!(route("/apis/g/v1/"), Route::Resources { group: group.clone(), version: version.clone() });
+        assert_eq!(
+            route("/apis/g/v1/"),
+            Route::Resources {
+                group: group.clone(),
+                version: version.clone()
+            }
+        );
         assert_eq!(route("/openapi/v3/apis/g/v1"), Route::OpenApi { group, version });
-        assert_eq!(route("/readyz/etcd"), Route::Health { check: "readyz".to_owned() });
+        assert_eq!(
+            route("/readyz/etcd"),
+            Route::Health {
+                check: "readyz".to_owned()
+            }
+        );
         assert_eq!(route("/"), Route::Root);
         assert_eq!(route("/apis/g/v1/a/b/c/d"), Route::Unknown);
         assert_eq!(route("/api/v1"), Route::Unknown);

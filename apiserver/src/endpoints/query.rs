@@ -41,7 +41,9 @@ impl Query {
 
     /// A switch: absent, `0` and `false` are off, everything else is on.
     pub(super) fn flag(&self, key: &str) -> bool {
-        self.values.get(key).is_some_and(|value| !matches!(value.to_ascii_lowercase().as_str(), "false" | "0"))
+        self.values
+            .get(key)
+            .is_some_and(|value| !matches!(value.to_ascii_lowercase().as_str(), "false" | "0"))
     }
 
     pub(super) fn is_given(&self, key: &str) -> bool {
@@ -51,7 +53,10 @@ impl Query {
     fn number(&self, key: &str) -> Result<Option<u64>, Status> {
         match self.text(key) {
             "" => Ok(None),
-            text => text.parse().map(Some).map_err(|_| Status::bad_request(format!("{key}: Invalid value: {text:?}: must be a number"))),
+            text => text
+                .parse()
+                .map(Some)
+                .map_err(|_| Status::bad_request(format!("{key}: Invalid value: {text:?}: must be a number"))),
         }
     }
 
@@ -60,7 +65,10 @@ impl Query {
     }
 
     pub(super) fn timeout(&self) -> Result<Option<Duration>, Status> {
-        Ok(self.number("timeoutSeconds")?.filter(|seconds| *seconds > 0).map(Duration::from_secs))
+        Ok(self
+            .number("timeoutSeconds")?
+            .filter(|seconds| *seconds > 0)
+            .map(Duration::from_secs))
     }
 
     /// `resourceVersion`; `None`: absent.
@@ -75,7 +83,9 @@ impl Query {
             "NotOlderThan" => Ok(Some(Match::NotOlderThan)),
             other => {
                 let supported = r#"supported values: "Exact", "NotOlderThan""#;
-                Err(Status::bad_request(format!("resourceVersionMatch: Unsupported value: {other:?}: {supported}")))
+                Err(Status::bad_request(format!(
+                    "resourceVersionMatch: Unsupported value: {other:?}: {supported}"
+                )))
             }
         }
     }
@@ -84,7 +94,9 @@ impl Query {
         match self.text("dryRun") {
             "" => Ok(false),
             "All" => Ok(true),
-            other => Err(Status::bad_request(format!(r#"dryRun: Unsupported value: {other:?}: supported values: "All""#))),
+            other => Err(Status::bad_request(format!(
+                r#"dryRun: Unsupported value: {other:?}: supported values: "All""#
+            ))),
         }
     }
 
@@ -95,7 +107,9 @@ impl Query {
             "Strict" => Ok(FieldValidation::Strict),
             other => {
                 let supported = r#"supported values: "", "Ignore", "Strict", "Warn""#;
-                Err(Status::bad_request(format!("fieldValidation: Unsupported value: {other:?}: {supported}")))
+                Err(Status::bad_request(format!(
+                    "fieldValidation: Unsupported value: {other:?}: {supported}"
+                )))
             }
         }
     }
@@ -115,8 +129,12 @@ mod tests {
 
     #[test]
     fn what_is_not_understood_is_named() {
-        let error = |text: &str, read: fn(&Query) -> Option<Status>| read(&Query::parse(Some(text)).unwrap()).unwrap().message;
-        assert_eq!(error("limit=x", |query| query.limit().err()), r#"limit: Invalid value: "x": must be a number"#);
+        let error =
+            |text: &str, read: fn(&Query) -> Option<Status>| read(&Query::parse(Some(text)).unwrap()).unwrap().message;
+        assert_eq!(
+            error("limit=x", |query| query.limit().err()),
+            r#"limit: Invalid value: "x": must be a number"#
+        );
         assert_eq!(
             error("dryRun=some", |query| query.dry_run().err()),
             r#"dryRun: Unsupported value: "some": supported values: "All""#

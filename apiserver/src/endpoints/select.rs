@@ -32,11 +32,14 @@ impl Selection {
             .text("labelSelector")
             .parse()
             .map_err(|error| Status::bad_request(format!("unable to parse requirement: {error}")))?;
-        let fields: FieldSelection =
-            query.text("fieldSelector").parse().map_err(|error| Status::bad_request(format!("{error}")))?;
+        let fields: FieldSelection = query
+            .text("fieldSelector")
+            .parse()
+            .map_err(|error| Status::bad_request(format!("{error}")))?;
         for requirement in fields.requirements() {
             let field = requirement.field.as_str();
-            let known = field == NAME || (field == NAMESPACE && description.namespaced) || description.fields.contains(field);
+            let known =
+                field == NAME || (field == NAMESPACE && description.namespaced) || description.fields.contains(field);
             if !known {
                 return Err(Status::bad_request(format!("field label not supported: {field}")));
             }
@@ -53,6 +56,9 @@ impl Selection {
                     other => object.fields.get(other).map(String::as_str),
                 })
         };
-        Ok(Self { filter: Some(Arc::new(filter)), name })
+        Ok(Self {
+            filter: Some(Arc::new(filter)),
+            name,
+        })
     }
 }

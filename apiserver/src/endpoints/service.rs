@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    authentication::{Authenticator, AuthenticationError, Credentials},
+    authentication::{AuthenticationError, Authenticator, Credentials},
     authorization::{AccessAttributes, Authorizer, Decision},
     context::{RequestContext, UserInfo},
     registry::Endpoint,
@@ -63,7 +63,10 @@ pub(crate) struct Service {
 
 impl Service {
     pub(crate) fn new(config: ServiceConfig) -> Self {
-        Self { config, documents: Documents::default() }
+        Self {
+            config,
+            documents: Documents::default(),
+        }
     }
 
     /// Answers one request of a connection that showed these certificates. Never fails: failures are answers.
@@ -91,7 +94,13 @@ impl Service {
         let query = Query::parse(parts.uri.query())?;
         if let Route::Health { check } = &route {
             let (checks, stopping) = (&self.config.checks, self.config.stop.is_cancelled());
-            return Ok(health::check(check, query.is_given("verbose"), &self.config.directory, checks, stopping));
+            return Ok(health::check(
+                check,
+                query.is_given("verbose"),
+                &self.config.directory,
+                checks,
+                stopping,
+            ));
         }
         let user = self.authenticate(&parts, certificates).await?;
         let selection = match &route {
@@ -104,17 +113,28 @@ impl Service {
             Route::Resource(path) if verb == "watch" => self.watch(&path, &parts, &query, selection).await,
             Route::Resource(path) => {
                 let _room = self.config.limits.enter(!matches!(verb, "get" | "list"))?;
-                let resource = Resource { path, parts, query, user, selection };
+                let resource = Resource {
+                    path,
+                    parts,
+                    query,
+                    user,
+                    selection,
+                };
                 let work = self.resource(resource, body);
                 let late = || Status::timeout("request did not complete within the allotted timeout", 0);
-                tokio::time::timeout(self.config.request_timeout, work).await.map_err(|_| late())?
+                tokio::time::timeout(self.config.request_timeout, work)
+                    .await
+                    .map_err(|_| late())?
             }
             other => self.other(&other, &parts),
         }
     }
 
     async fn authenticate(&self, parts: &Parts, certificates: &[CertificateDer<'static>]) -> Result<UserInfo, Status> {
-        let credentials = Credentials { headers: &parts.headers, certificates };
+        let credentials = Credentials {
+            headers: &parts.headers,
+            certificates,
+        };
         match self.config.authenticator.authenticate(&credentials).await {
             Ok(Some(user)) => Ok(user),
             Ok(None) => Err(Status::unauthorized("")),
@@ -137,7 +157,11 @@ impl Service {
         parts: &Parts,
         selection: &Selection,
     ) -> Result<(), Status> {
-        let mut asked = AccessAttributes { user: user.clone(), verb: verb.to_owned(), ..AccessAttributes::default() };
+        let mut asked = AccessAttributes {
+            user: user.clone(),
+            verb: verb.to_owned(),
+            ..AccessAttributes::default()
+        };
         match route {
             Route::Resource(path) => {
                 asked.group.clone_from(&path.group);
@@ -163,7 +187,10 @@ impl Service {
     }
 
     fn endpoint(&self, path: &ResourcePath) -> Result<(&Arc<dyn Endpoint>, usize), Status> {
-        let found = self.config.directory.resource(&path.group, &path.version, &path.resource);
+        let found = self
+            .config
+            .directory
+            .resource(&path.group, &path.version, &path.resource);
         let (endpoint, version) = found.ok_or_else(Status::no_such_resource)?;
         let description = endpoint.description();
         let misplaced = if description.namespaced {
@@ -172,13 +199,24 @@ impl Service {
             path.namespace.is_some()
         };
         let unknown = !path.subresource.is_empty()
-            && !description.subresources.iter().any(|subresource| subresource.name == path.subresource);
-        if misplaced || unknown { Err(Status::no_such_resource()) } else { Ok((endpoint, version)) }
+            && !description
+                .subresources
+                .iter()
+                .any(|subresource| subresource.name == path.subresource);
+        if misplaced || unknown {
+            Err(Status::no_such_resource())
+        } else {
+            Ok((endpoint, version))
+        }
     }
 
     fn selection(&self, path: &ResourcePath, query: &Query) -> Result<Selection, Status> {
         let (endpoint, _) = self.endpoint(path)?;
-        if path.name.is_empty() { Selection::parse(query, endpoint.description()) } else { Ok(Selection::default()) }
+        if path.name.is_empty() {
+            Selection::parse(query, endpoint.description())
+        } else {
+            Ok(Selection::default())
+        }
     }
 
     async fn watch(
@@ -204,7 +242,13 @@ impl Service {
     }
 
     async fn resource(&self, resource: Resource, body: RequestBody) -> Result<Answer, Status> {
-        let Resource { path, parts, query, user, selection } = resource;
+        let Resource {
+            path,
+            parts,
+            query,
+            user,
+            selection,
+        } = resource;
         let (endpoint, version) = self.endpoint(&path)?;
         let accepted = negotiate(&parts.headers)?;
         let mut context = RequestContext::new(user, self.config.clock.now());
@@ -212,7 +256,13 @@ impl Service {
         context.dry_run = query.dry_run()?;
         if parts.method == Method::GET {
             let (shape, include, now) = (accepted.shape, shape::include(&query), context.now);
-            let shaper = Shaper { endpoint: &**endpoint, version, shape, include, now };
+            let shaper = Shaper {
+                endpoint: &**endpoint,
+                version,
+                shape,
+                include,
+                now,
+            };
             if path.name.is_empty() {
                 return collection::list(&shaper, &context.namespace, &query, &selection, accepted.encoding).await;
             }
@@ -221,14 +271,26 @@ impl Service {
         }
         let body = content::read(body).await?;
         let (query, headers) = (&query, &parts.headers);
-        let write = Write { endpoint: &**endpoint, version, path: &path, query, headers, context: &context, accepted, body };
+        let write = Write {
+            endpoint: &**endpoint,
+            version,
+            path: &path,
+            query,
+            headers,
+            context: &context,
+            accepted,
+            body,
+        };
         let mut answer = match (&parts.method, path.name.is_empty()) {
             (&Method::POST, _) => write.create().await,
             (&Method::PUT, false) => write.update().await,
             (&Method::PATCH, false) => write.patch().await,
             (&Method::DELETE, false) => write.delete().await,
             (&Method::DELETE, true) => write.delete_collection().await,
-            (method, _) => Err(Status::method_not_allowed(&endpoint.description().resource, method.as_str())),
+            (method, _) => Err(Status::method_not_allowed(
+                &endpoint.description().resource,
+                method.as_str(),
+            )),
         }
         // What was said before the failure is still worth knowing.
         .unwrap_or_else(|status| answer::failure(&status));
@@ -239,7 +301,10 @@ impl Service {
     /// Everything that is no resource.
     fn other(&self, route: &Route, parts: &Parts) -> Result<Answer, Status> {
         if parts.method != Method::GET && parts.method != Method::HEAD {
-            return Err(Status::method_not_allowed(&GroupResource::default(), parts.method.as_str()));
+            return Err(Status::method_not_allowed(
+                &GroupResource::default(),
+                parts.method.as_str(),
+            ));
         }
         let directory = &self.config.directory;
         match route {
@@ -258,7 +323,12 @@ impl Service {
         let mut paths: Vec<String> = vec!["/apis".to_owned()];
         for group in self.config.directory.groups() {
             paths.push(format!("/apis/{}", group.name));
-            paths.extend(group.versions.iter().map(|version| format!("/apis/{}/{version}", group.name)));
+            paths.extend(
+                group
+                    .versions
+                    .iter()
+                    .map(|version| format!("/apis/{}/{version}", group.name)),
+            );
         }
         paths.extend(["/healthz", "/livez", "/openapi/v3", "/readyz", "/version"].map(str::to_owned));
         paths
@@ -277,7 +347,9 @@ struct Resource {
 /// GET of a subresource must be one of its verbs.
 fn check_readable(endpoint: &dyn Endpoint, path: &ResourcePath) -> Result<(), Status> {
     let subresources = &endpoint.description().subresources;
-    let found = subresources.iter().find(|subresource| subresource.name == path.subresource);
+    let found = subresources
+        .iter()
+        .find(|subresource| subresource.name == path.subresource);
     match found {
         Some(found) if !found.verbs.contains(&"get") => {
             Err(Status::method_not_allowed(&endpoint.description().resource, "get"))
@@ -307,7 +379,11 @@ fn verb(method: &Method, route: &Route, query: &Query) -> &'static str {
 
 fn forbidden(asked: &AccessAttributes, reason: &str) -> Status {
     let user = &asked.user.name;
-    let reason = if reason.is_empty() { String::new() } else { format!(": {reason}") };
+    let reason = if reason.is_empty() {
+        String::new()
+    } else {
+        format!(": {reason}")
+    };
     if asked.resource.is_empty() {
         let cause = format!("User {user:?} cannot {} path {:?}{reason}", asked.verb, asked.path);
         return Status::forbidden(&GroupResource::default(), "", &cause);
@@ -333,9 +409,20 @@ mod tests {
 
     #[test]
     fn refusals_read_as_kubernetes() {
-        let user = UserInfo { name: "alice".to_owned(), ..UserInfo::default() };
-        let mut asked = AccessAttributes { user, verb: "list".to_owned(), path: "/x".to_owned(), ..AccessAttributes::default() };
-        assert_eq!(forbidden(&asked, "").message, r#"forbidden: User "alice" cannot list path "/x""#);
+        let user = UserInfo {
+            name: "alice".to_owned(),
+            ..UserInfo::default()
+        };
+        let mut asked = AccessAttributes {
+            user,
+            verb: "list".to_owned(),
+            path: "/x".to_owned(),
+            ..AccessAttributes::default()
+        };
+        assert_eq!(
+            forbidden(&asked, "").message,
+            r#"forbidden: User "alice" cannot list path "/x""#
+        );
         asked.group = "g".to_owned();
         asked.resource = "shoots".to_owned();
         asked.namespace = "n".to_owned();

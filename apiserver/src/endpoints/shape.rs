@@ -10,10 +10,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
 
-use crate::{
-    cache::CachedObject,
-    registry::Endpoint,
-};
+use crate::{cache::CachedObject, registry::Endpoint};
 
 use super::{accept::Shape, answer::Pieces, query::Query};
 
@@ -65,7 +62,15 @@ impl Shaper<'_> {
         match self.shape {
             Shape::Object => Ok(Pieces::new(VecDeque::from([json]))),
             Shape::Metadata(version) => metadata_of(&json, version).map(|json| Pieces::new(VecDeque::from([json]))),
-            Shape::Table(version) => self.table(version, [object], &ListMetadata { revision: object.revision, ..ListMetadata::default() }, true),
+            Shape::Table(version) => self.table(
+                version,
+                [object],
+                &ListMetadata {
+                    revision: object.revision,
+                    ..ListMetadata::default()
+                },
+                true,
+            ),
         }
     }
 
@@ -75,11 +80,20 @@ impl Shaper<'_> {
         objects: impl ExactSizeIterator<Item = &'o CachedObject>,
         metadata: &ListMetadata,
     ) -> Result<Pieces, Status> {
-        let described = self.endpoint.description().versions.get(self.version).ok_or_else(Status::no_such_resource)?;
+        let described = self
+            .endpoint
+            .description()
+            .versions
+            .get(self.version)
+            .ok_or_else(Status::no_such_resource)?;
         match self.shape {
             Shape::Object => {
                 let head = json!([described.list_kind, described.kind.api_version()]);
-                Ok(join(&head, metadata, objects.map(|object| encoded(object, self.version))))
+                Ok(join(
+                    &head,
+                    metadata,
+                    objects.map(|object| encoded(object, self.version)),
+                ))
             }
             Shape::Metadata(version) => {
                 let head = json!(["PartialObjectMetadataList", format!("meta.k8s.io/{version}")]);
@@ -99,7 +113,11 @@ impl Shaper<'_> {
         metadata: &ListMetadata,
         with_columns: bool,
     ) -> Result<Pieces, Status> {
-        let columns = if with_columns { json!(self.endpoint.description().columns) } else { json!([]) };
+        let columns = if with_columns {
+            json!(self.endpoint.description().columns)
+        } else {
+            json!([])
+        };
         let head = format!(
             r#"{{"kind":"Table","apiVersion":"meta.k8s.io/{version}","metadata":{},"columnDefinitions":{columns},"rows":["#,
             metadata.to_json()
@@ -136,15 +154,23 @@ pub(super) fn metadata_of(json: &[u8], version: &str) -> Result<Bytes, Status> {
         #[serde(borrow)]
         metadata: &'a RawValue,
     }
-    let object: Object<'_> =
-        serde_json::from_slice(json).map_err(|error| Status::internal_error(&format!("object without metadata: {error}")))?;
+    let object: Object<'_> = serde_json::from_slice(json)
+        .map_err(|error| Status::internal_error(&format!("object without metadata: {error}")))?;
     let metadata = object.metadata.get();
-    Ok(format!(r#"{{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/{version}","metadata":{metadata}}}"#).into())
+    Ok(
+        format!(r#"{{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/{version}","metadata":{metadata}}}"#)
+            .into(),
+    )
 }
 
 fn join(head: &Value, metadata: &ListMetadata, items: impl ExactSizeIterator<Item = Bytes>) -> Pieces {
     let mut pieces = VecDeque::with_capacity(2 * items.len() + 2);
-    let head = format!(r#"{{"kind":{},"apiVersion":{},"metadata":{},"items":["#, head[0], head[1], metadata.to_json());
+    let head = format!(
+        r#"{{"kind":{},"apiVersion":{},"metadata":{},"items":["#,
+        head[0],
+        head[1],
+        metadata.to_json()
+    );
     pieces.push_back(Bytes::from(head));
     for (index, item) in items.enumerate() {
         if index > 0 {
@@ -162,7 +188,11 @@ mod tests {
 
     #[test]
     fn a_list_is_its_items_in_a_frame() {
-        let metadata = ListMetadata { revision: 7, next: Some("t".to_owned()), remaining: Some(2) };
+        let metadata = ListMetadata {
+            revision: 7,
+            next: Some("t".to_owned()),
+            remaining: Some(2),
+        };
         let items = [Bytes::from_static(b"{\"a\":1}"), Bytes::from_static(b"{}")];
         let list = join(&json!(["FlavorList", "g/v1"]), &metadata, items.into_iter()).concat();
         assert_eq!(

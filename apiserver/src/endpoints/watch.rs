@@ -63,7 +63,9 @@ struct Beginning {
 impl Beginning {
     fn parse(query: &Query) -> Result<Self, Status> {
         let revision = query.revision()?;
-        let send = query.is_given("sendInitialEvents").then(|| query.flag("sendInitialEvents"));
+        let send = query
+            .is_given("sendInitialEvents")
+            .then(|| query.flag("sendInitialEvents"));
         if send.is_some() && query.revision_match()? != Some(Match::NotOlderThan) {
             let why = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan";
             return Err(Status::bad_request(format!("resourceVersionMatch: Forbidden: {why}")));
@@ -78,12 +80,30 @@ impl Beginning {
             Some(revision) => Freshness::NotOlderThan(revision),
         };
         Ok(match (send, revision) {
-            (Some(true), _) => Self { after: None, freshness, initial: true, marked: true },
-            (Some(false) | None, Some(revision)) if revision > 0 => {
-                Self { after: Some(revision), freshness, initial: false, marked: false }
-            }
-            (Some(false), _) => Self { after: None, freshness, initial: false, marked: false },
-            (None, _) => Self { after: None, freshness, initial: true, marked: false },
+            (Some(true), _) => Self {
+                after: None,
+                freshness,
+                initial: true,
+                marked: true,
+            },
+            (Some(false) | None, Some(revision)) if revision > 0 => Self {
+                after: Some(revision),
+                freshness,
+                initial: false,
+                marked: false,
+            },
+            (Some(false), _) => Self {
+                after: None,
+                freshness,
+                initial: false,
+                marked: false,
+            },
+            (None, _) => Self {
+                after: None,
+                freshness,
+                initial: true,
+                marked: false,
+            },
         })
     }
 }
@@ -92,7 +112,12 @@ impl Beginning {
 pub(super) async fn watch(request: WatchRequest, query: &Query, selection: Selection) -> Result<Answer, Status> {
     let beginning = Beginning::parse(query)?;
     let timeout = query.timeout()?.unwrap_or(request.default_timeout);
-    let events = Events { shape: request.accepted.shape, include: shape::include(query), columns_sent: false, request };
+    let events = Events {
+        shape: request.accepted.shape,
+        include: shape::include(query),
+        columns_sent: false,
+        request,
+    };
     let wanted = WatchQuery {
         key_prefix: key_prefix(&events.request.namespace, ""),
         filter: selection.filter,
@@ -128,7 +153,11 @@ pub(super) async fn watch(request: WatchRequest, query: &Query, selection: Selec
         let piece = flow.next_piece().await?;
         Some((Ok::<_, Infallible>(Frame::data(piece)), flow))
     });
-    Ok(answer::with_type(StatusCode::OK, StreamBody::new(frames), HeaderValue::from_static("application/json")))
+    Ok(answer::with_type(
+        StatusCode::OK,
+        StreamBody::new(frames),
+        HeaderValue::from_static("application/json"),
+    ))
 }
 
 /// A running watch.
@@ -173,7 +202,8 @@ impl Flow {
             match self.step().await {
                 Step::Event(Ok(transition)) => self.send(transition),
                 Step::Event(Err(lagged)) => {
-                    self.pending.push_back(error_event(&Status::expired(lagged.to_string())));
+                    self.pending
+                        .push_back(error_event(&Status::expired(lagged.to_string())));
                     self.over = true;
                 }
                 Step::Bookmark => self.bookmark(false),
@@ -214,7 +244,8 @@ impl Flow {
 
     fn bookmark(&mut self, initial_events_end: bool) {
         if let Some(revision) = self.watcher.bookmark() {
-            self.pending.push_back(self.events.bookmark(revision, initial_events_end));
+            self.pending
+                .push_back(self.events.bookmark(revision, initial_events_end));
         }
     }
 }
@@ -248,7 +279,10 @@ impl Events {
             include: self.include.clone(),
             now: self.now(),
         };
-        let metadata = ListMetadata { revision: object.revision, ..ListMetadata::default() };
+        let metadata = ListMetadata {
+            revision: object.revision,
+            ..ListMetadata::default()
+        };
         shaper.table(version, [object], &metadata, with_columns)
     }
 

@@ -56,9 +56,15 @@ impl Write<'_> {
             return Ok(());
         }
         let subresources = &self.endpoint.description().subresources;
-        let known = subresources.iter().find(|subresource| subresource.name == self.path.subresource);
+        let known = subresources
+            .iter()
+            .find(|subresource| subresource.name == self.path.subresource);
         let known = known.ok_or_else(Status::no_such_resource)?;
-        if known.verbs.contains(&verb) { Ok(()) } else { Err(self.not_allowed(verb)) }
+        if known.verbs.contains(&verb) {
+            Ok(())
+        } else {
+            Err(self.not_allowed(verb))
+        }
     }
 
     /// POST to a collection, or to a subresource.
@@ -69,34 +75,43 @@ impl Write<'_> {
             if self.endpoint.description().namespaced && self.context.namespace.is_empty() {
                 return Err(Status::bad_request("an empty namespace may not be set during creation"));
             }
-            return self.written(self.endpoint.create(&request, &body).await?);
+            return self.written(&self.endpoint.create(&request, &body).await?);
         }
         if self.path.subresource.is_empty() {
             return Err(self.not_allowed("create"));
         }
         self.check_verb("create")?;
         let subresources = &self.endpoint.description().subresources;
-        let is_action = subresources.iter().any(|known| known.name == self.path.subresource && known.kind.is_some());
+        let is_action = subresources
+            .iter()
+            .any(|known| known.name == self.path.subresource && known.kind.is_some());
         if is_action {
             let json = self.endpoint.act(&request, &body).await?;
-            return Ok(answer::json(StatusCode::CREATED, Pieces::new(VecDeque::from([json])), self.accepted.encoding));
+            return Ok(answer::json(
+                StatusCode::CREATED,
+                Pieces::new(VecDeque::from([json])),
+                self.accepted.encoding,
+            ));
         }
         let written = self.endpoint.update(&request, &body).await?;
-        self.written(Written { created: true, ..written })
+        self.written(&Written {
+            created: true,
+            ..written
+        })
     }
 
     /// PUT.
     pub(super) async fn update(&self) -> Result<Answer, Status> {
         self.check_verb("update")?;
         let body = content::object(self.headers, self.body.clone())?;
-        self.written(self.endpoint.update(&self.request()?, &body).await?)
+        self.written(&self.endpoint.update(&self.request()?, &body).await?)
     }
 
     /// PATCH.
     pub(super) async fn patch(&self) -> Result<Answer, Status> {
         self.check_verb("patch")?;
         let patch = content::patch(self.headers, self.body.clone())?;
-        self.written(self.endpoint.patch(&self.request()?, &patch).await?)
+        self.written(&self.endpoint.patch(&self.request()?, &patch).await?)
     }
 
     /// DELETE of one object.
@@ -107,13 +122,16 @@ impl Write<'_> {
         let (options, dry_run) = self.delete_options()?;
         let mut context = self.context.clone();
         context.dry_run = dry_run;
-        let request = WriteRequest { context: &context, ..self.request()? };
+        let request = WriteRequest {
+            context: &context,
+            ..self.request()?
+        };
         match self.endpoint.delete(&request, &options).await? {
             Deleted::Gone { uid, .. } => {
                 let status = Status::success(&self.endpoint.description().resource, &self.path.name).with_uid(&uid);
                 Ok(answer::value(StatusCode::OK, &status))
             }
-            Deleted::Pending(object) => self.written(Written { object, created: false }),
+            Deleted::Pending(object) => self.written(&Written { object, created: false }),
         }
     }
 
@@ -122,13 +140,22 @@ impl Write<'_> {
         let (options, dry_run) = self.delete_options()?;
         let selection = Selection::parse(self.query, self.endpoint.description())?;
         let listed = collection::list_query(self.query, &self.context.namespace, &selection)?;
-        let snapshot = self.endpoint.cache().list(&listed).await.map_err(|error| read_failure(error, self.endpoint))?;
+        let snapshot = self
+            .endpoint
+            .cache()
+            .list(&listed)
+            .await
+            .map_err(|error| read_failure(error, self.endpoint))?;
         let mut deleted = Vec::new();
         for object in &snapshot.items {
             let mut context = self.context.clone();
             context.dry_run = dry_run;
             context.namespace.clone_from(&object.namespace);
-            let request = WriteRequest { context: &context, name: &object.name, ..self.request()? };
+            let request = WriteRequest {
+                context: &context,
+                name: &object.name,
+                ..self.request()?
+            };
             match self.endpoint.delete(&request, &options).await {
                 Ok(Deleted::Gone { last, .. }) => deleted.push(last),
                 Ok(Deleted::Pending(object)) => deleted.push(object),
@@ -137,7 +164,10 @@ impl Write<'_> {
                 Err(status) => return Err(status),
             }
         }
-        let metadata = ListMetadata { revision: snapshot.revision, ..ListMetadata::default() };
+        let metadata = ListMetadata {
+            revision: snapshot.revision,
+            ..ListMetadata::default()
+        };
         let pieces = self.shaper().list(deleted.iter().map(AsRef::as_ref), &metadata)?;
         Ok(answer::json(StatusCode::OK, pieces, self.accepted.encoding))
     }
@@ -148,7 +178,11 @@ impl Write<'_> {
         let dry_run = match options.dry_run.as_slice() {
             [] => self.context.dry_run,
             [all] if all == "All" => true,
-            _ => return Err(Status::bad_request(r#"dryRun: Unsupported value: supported values: "All""#)),
+            _ => {
+                return Err(Status::bad_request(
+                    r#"dryRun: Unsupported value: supported values: "All""#,
+                ));
+            }
         };
         let policy = match self.query.text("propagationPolicy") {
             "" => options.propagation_policy.as_deref().unwrap_or_default(),
@@ -160,11 +194,20 @@ impl Write<'_> {
             ("" | "Background", _) => None,
             (other, _) => {
                 let supported = r#"supported values: "Foreground", "Background", "Orphan", "nil""#;
-                return Err(Status::bad_request(format!("propagationPolicy: Unsupported value: {other:?}: {supported}")));
+                return Err(Status::bad_request(format!(
+                    "propagationPolicy: Unsupported value: {other:?}: {supported}"
+                )));
             }
         };
         let Preconditions { uid, resource_version } = options.preconditions.unwrap_or_default();
-        Ok((DeleteRequest { uid, resource_version, finalizer }, dry_run))
+        Ok((
+            DeleteRequest {
+                uid,
+                resource_version,
+                finalizer,
+            },
+            dry_run,
+        ))
     }
 
     fn shaper(&self) -> Shaper<'_> {
@@ -177,8 +220,12 @@ impl Write<'_> {
         }
     }
 
-    fn written(&self, written: Written) -> Result<Answer, Status> {
-        let code = if written.created { StatusCode::CREATED } else { StatusCode::OK };
+    fn written(&self, written: &Written) -> Result<Answer, Status> {
+        let code = if written.created {
+            StatusCode::CREATED
+        } else {
+            StatusCode::OK
+        };
         let pieces = self.shaper().object(&written.object)?;
         Ok(answer::json(code, pieces, self.accepted.encoding))
     }

@@ -32,7 +32,10 @@ pub struct KubeApiClient {
 
 impl std::fmt::Debug for KubeApiClient {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("KubeApiClient").field("server", &self.config.server).finish_non_exhaustive()
+        formatter
+            .debug_struct("KubeApiClient")
+            .field("server", &self.config.server)
+            .finish_non_exhaustive()
     }
 }
 
@@ -48,16 +51,27 @@ impl KubeApiClient {
         let tls = config.tls.clone();
         let connect = tower::service_fn(move |_: http::Uri| {
             let (server, tls, resolver) = (server.clone(), tls.clone(), resolver.clone());
-            let dial = async move { server.dial(&resolver, &tls, &[b"http/1.1"]).await.map(Socket::into_hyper) };
+            let dial = async move {
+                server
+                    .dial(&resolver, &tls, &[b"http/1.1"])
+                    .await
+                    .map(Socket::into_hyper)
+            };
             Box::pin(dial) as Connecting
         });
         let client = Client::builder(TokioExecutor::new()).build(Connect::new(connect));
-        Ok(Self { client, config: Arc::new(config) })
+        Ok(Self {
+            client,
+            config: Arc::new(config),
+        })
     }
 
     fn build(&self, method: &Method, path: &str, body: Option<&Value>) -> Result<Request<Full<Bytes>>, BoxedError> {
         let uri = format!("{}{path}", self.config.server.trim_end_matches('/'));
-        let mut request = Request::builder().method(method).uri(uri).header(header::ACCEPT, "application/json");
+        let mut request = Request::builder()
+            .method(method)
+            .uri(uri)
+            .header(header::ACCEPT, "application/json");
         let token = match (&self.config.token, &self.config.token_file) {
             (_, Some(file)) => Some(std::fs::read_to_string(file)?.trim().to_owned()),
             (token, None) => token.clone(),
@@ -90,15 +104,27 @@ impl KubeApiClient {
 #[async_trait]
 impl KubeApi for KubeApiClient {
     async fn request(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, KubeApiError> {
-        let transport = |source| KubeApiError::Transport { method: method.clone(), path: path.to_owned(), source };
+        let transport = |source| KubeApiError::Transport {
+            method: method.clone(),
+            path: path.to_owned(),
+            source,
+        };
         let request = self.build(&method, path, body).map_err(transport)?;
         let answer = tokio::time::timeout(DEADLINE, self.send(request)).await;
-        let (code, answer) = answer.map_err(|elapsed| transport(elapsed.into()))?.map_err(transport)?;
+        let (code, answer) = answer
+            .map_err(|elapsed| transport(elapsed.into()))?
+            .map_err(transport)?;
         if code.is_success() {
             return Ok(answer);
         }
         let text = |field: &str| answer.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
         let message = answer.as_str().map_or_else(|| text("message"), str::to_owned);
-        Err(KubeApiError::Status { path: path.to_owned(), code, reason: text("reason"), message, method })
+        Err(KubeApiError::Status {
+            path: path.to_owned(),
+            code,
+            reason: text("reason"),
+            message,
+            method,
+        })
     }
 }

@@ -131,18 +131,31 @@ struct User {
 impl KubeApiConfig {
     /// From a kubeconfig file; relative paths in it are relative to it.
     pub fn from_file(path: &Path) -> Result<Self, KubeconfigError> {
-        let text =
-            std::fs::read_to_string(path).map_err(|source| KubeconfigError::Read { path: path.to_owned(), source })?;
-        Self::from_yaml(&text, path.parent().unwrap_or(Path::new("")))
+        let text = std::fs::read_to_string(path).map_err(|source| KubeconfigError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        Self::from_yaml(&text, path.parent().unwrap_or_else(|| Path::new("")))
     }
 
     /// From a kubeconfig's text.
     pub fn from_yaml(text: &str, directory: &Path) -> Result<Self, KubeconfigError> {
         let file: File = serde_yaml_ng::from_str(text)?;
-        let missing = |what, name: &str| KubeconfigError::Missing { what, name: name.to_owned() };
-        let context = file.contexts.into_iter().find(|context| context.name == file.current_context);
-        let context = context.ok_or_else(|| missing("context", &file.current_context))?.context;
-        let cluster = file.clusters.into_iter().find(|cluster| cluster.name == context.cluster);
+        let missing = |what, name: &str| KubeconfigError::Missing {
+            what,
+            name: name.to_owned(),
+        };
+        let context = file
+            .contexts
+            .into_iter()
+            .find(|context| context.name == file.current_context);
+        let context = context
+            .ok_or_else(|| missing("context", &file.current_context))?
+            .context;
+        let cluster = file
+            .clusters
+            .into_iter()
+            .find(|cluster| cluster.name == context.cluster);
         let cluster = cluster.ok_or_else(|| missing("cluster", &context.cluster))?.cluster;
         let user = match file.users.into_iter().find(|user| user.name == context.user) {
             Some(user) => user.user,
@@ -166,19 +179,31 @@ impl KubeApiConfig {
             insecure: cluster.insecure_skip_tls_verify,
         };
         let (server, server_name) = (cluster.server, cluster.tls_server_name);
-        Ok(Self { server, server_name, tls, token: user.token, token_file: user.token_file.map(at) })
+        Ok(Self {
+            server,
+            server_name,
+            tls,
+            token: user.token,
+            token_file: user.token_file.map(at),
+        })
     }
 
     /// From the files of a pod's service account.
     pub fn in_cluster() -> Result<Self, KubeconfigError> {
         let variable = |name| std::env::var(name).map_err(|_| KubeconfigError::NotInCluster);
-        let (host, port) = (variable("KUBERNETES_SERVICE_HOST")?, variable("KUBERNETES_SERVICE_PORT")?);
+        let (host, port) = (
+            variable("KUBERNETES_SERVICE_HOST")?,
+            variable("KUBERNETES_SERVICE_PORT")?,
+        );
         let host = if host.contains(':') { format!("[{host}]") } else { host };
         let directory = Path::new(SERVICE_ACCOUNT);
         Ok(Self {
             server: format!("https://{host}:{port}"),
             server_name: None,
-            tls: ClientTls { ca_file: Some(directory.join("ca.crt")), ..ClientTls::default() },
+            tls: ClientTls {
+                ca_file: Some(directory.join("ca.crt")),
+                ..ClientTls::default()
+            },
             token: None,
             token_file: Some(directory.join("token")),
         })
@@ -186,8 +211,12 @@ impl KubeApiConfig {
 }
 
 fn decode(field: &'static str, data: Option<String>) -> Result<Option<Vec<u8>>, KubeconfigError> {
-    let decoded = data.filter(|data| !data.is_empty()).map(|data| STANDARD.decode(data.trim()));
-    decoded.transpose().map_err(|source| KubeconfigError::Base64 { field, source })
+    let decoded = data
+        .filter(|data| !data.is_empty())
+        .map(|data| STANDARD.decode(data.trim()));
+    decoded
+        .transpose()
+        .map_err(|source| KubeconfigError::Base64 { field, source })
 }
 
 #[cfg(test)]
@@ -213,8 +242,14 @@ users: [{name: u, user: {tokenFile: /run/token, client-key-data: a2V5}}]
     #[test]
     fn what_is_missing_is_named() {
         let error = |text: &str| KubeApiConfig::from_yaml(text, Path::new("")).unwrap_err().to_string();
-        assert_eq!(error(&KUBECONFIG.replace("user: u", "user: w")), "the kubeconfig has no user \"w\"");
-        assert_eq!(error(&KUBECONFIG.replace("a2V5", "'?'")), "the kubeconfig's client-key-data is not base64");
+        assert_eq!(
+            error(&KUBECONFIG.replace("user: u", "user: w")),
+            "the kubeconfig has no user \"w\""
+        );
+        assert_eq!(
+            error(&KUBECONFIG.replace("a2V5", "'?'")),
+            "the kubeconfig's client-key-data is not base64"
+        );
         let exec = KUBECONFIG.replace("tokenFile: /run/token", "exec: {command: x}");
         assert_eq!(error(&exec), "the kubeconfig uses exec, which is not supported here");
     }

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 pub use self::{
     client::KubeApiClient,
-    kubeconfig::{KubeconfigError, KubeApiConfig},
+    kubeconfig::{KubeApiConfig, KubeconfigError},
 };
 
 /// Why the kube-apiserver did not do what it was asked to.
@@ -48,13 +48,25 @@ impl KubeApiError {
     /// Whether the object does not exist.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
-        matches!(self, Self::Status { code: StatusCode::NOT_FOUND, .. })
+        matches!(
+            self,
+            Self::Status {
+                code: StatusCode::NOT_FOUND,
+                ..
+            }
+        )
     }
 
     /// Whether the object exists already, or was changed meanwhile.
     #[must_use]
     pub fn is_conflict(&self) -> bool {
-        matches!(self, Self::Status { code: StatusCode::CONFLICT, .. })
+        matches!(
+            self,
+            Self::Status {
+                code: StatusCode::CONFLICT,
+                ..
+            }
+        )
     }
 }
 

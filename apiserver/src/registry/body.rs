@@ -44,15 +44,22 @@ impl Body {
             kind: String,
         }
         let header = match self {
-            Self::Json(json) => serde_json::from_slice(json)
-                .map_err(|error| Status::bad_request(format!("couldn't get version/kind; json parse error: {error}")))?,
+            Self::Json(json) => serde_json::from_slice(json).map_err(|error| {
+                Status::bad_request(format!("couldn't get version/kind; json parse error: {error}"))
+            })?,
             Self::Protobuf(bytes) => {
                 let unknown = Unknown::from_bytes(bytes).map_err(|error| Status::bad_request(error.to_string()))?;
-                Header { api_version: unknown.api_version, kind: unknown.kind }
+                Header {
+                    api_version: unknown.api_version,
+                    kind: unknown.kind,
+                }
             }
         };
         let or = |text: String, default: String| if text.is_empty() { default } else { text };
-        Ok((or(header.api_version, expected.api_version()), or(header.kind, expected.kind.clone())))
+        Ok((
+            or(header.api_version, expected.api_version()),
+            or(header.kind, expected.kind.clone()),
+        ))
     }
 
     fn check_kind(&self, expected: &GroupVersionKind) -> Result<(), Status> {
@@ -64,7 +71,10 @@ impl Body {
             )));
         }
         if kind != expected.kind {
-            let message = format!("the kind in the data ({kind}) does not match the expected kind ({})", expected.kind);
+            let message = format!(
+                "the kind in the data ({kind}) does not match the expected kind ({})",
+                expected.kind
+            );
             return Err(Status::bad_request(message));
         }
         Ok(())
@@ -83,7 +93,9 @@ impl Body {
                 check_fields(json, &T::schema(), validation, context)?;
                 serde_json::from_slice(json).map_err(|error| unreadable(&kind, &error))
             }
-            Self::Protobuf(bytes) => unwrap(bytes).and_then(|raw| T::decode(&raw).map_err(|error| unreadable(&kind, &error))),
+            Self::Protobuf(bytes) => {
+                unwrap(bytes).and_then(|raw| T::decode(&raw).map_err(|error| unreadable(&kind, &error)))
+            }
         }
     }
 }
@@ -95,7 +107,9 @@ fn unwrap(bytes: &Bytes) -> Result<Vec<u8>, Status> {
 
 fn unreadable(kind: &GroupVersionKind, error: &dyn std::error::Error) -> Status {
     let (version, kind) = (&kind.version, &kind.kind);
-    Status::bad_request(format!("{kind} in version {version:?} cannot be handled as a {kind}: {error}"))
+    Status::bad_request(format!(
+        "{kind} in version {version:?} cannot be handled as a {kind}: {error}"
+    ))
 }
 
 impl<S: Strategy> Codec<S> {
@@ -115,13 +129,16 @@ impl<S: Strategy> Codec<S> {
                 check_fields(json, &version.schema(), validation, context)?;
                 version.decode_json(json).map_err(|error| unreadable(&kind, &error))
             }
-            Body::Protobuf(bytes) => {
-                version.decode_protobuf(&unwrap(bytes)?).map_err(|error| unreadable(&kind, &error))
-            }
+            Body::Protobuf(bytes) => version
+                .decode_protobuf(&unwrap(bytes)?)
+                .map_err(|error| unreadable(&kind, &error)),
         }
     }
 
     pub(super) fn version(&self, index: usize) -> Result<&dyn Version<S::Object>, Status> {
-        self.versions.get(index).map(AsRef::as_ref).ok_or_else(Status::no_such_resource)
+        self.versions
+            .get(index)
+            .map(AsRef::as_ref)
+            .ok_or_else(Status::no_such_resource)
     }
 }

@@ -72,7 +72,12 @@ impl Caches {
     ) -> Result<Vec<T>, CacheError> {
         let entry = self.entry::<T>()?;
         let passes = |object: &CachedObject| (namespace.is_empty() || object.namespace == namespace) && filter(object);
-        entry.cache.select(passes).iter().map(|object| decode(object, entry.hub)).collect()
+        entry
+            .cache
+            .select(passes)
+            .iter()
+            .map(|object| decode(object, entry.hub))
+            .collect()
     }
 
     fn entry<T: ApiObject>(&self) -> Result<Entry, CacheError> {
@@ -84,5 +89,8 @@ impl Caches {
 
 fn decode<T: ApiObject>(object: &CachedObject, hub: usize) -> Result<T, CacheError> {
     let json = object.encoded.get(hub).map(|json| json.as_ref()).unwrap_or_default();
-    serde_json::from_slice(json).map_err(|source| CacheError::Decode { resource: T::group_resource(), source })
+    serde_json::from_slice(json).map_err(|source| CacheError::Decode {
+        resource: T::group_resource(),
+        source,
+    })
 }

@@ -47,7 +47,11 @@ pub(super) enum CodecError {
 impl<S: Strategy> Codec<S> {
     /// The key in the store.
     pub(super) fn key(&self, namespace: &str, name: &str) -> String {
-        format!("{}{}", self.prefix, crate::cache::WatchCache::relative_key(namespace, name))
+        format!(
+            "{}{}",
+            self.prefix,
+            crate::cache::WatchCache::relative_key(namespace, name)
+        )
     }
 
     /// Decodes a stored version, with defaults and `resourceVersion`, as strategies see it.
@@ -59,12 +63,19 @@ impl<S: Strategy> Codec<S> {
         }
         let opened = self.transformer.open(&item.key, &item.value)?;
         let header: Header = serde_json::from_slice(&opened.plain)?;
-        let version = self.versions.iter().find(|version| version.group_version_kind().api_version() == header.api_version);
+        let version = self
+            .versions
+            .iter()
+            .find(|version| version.group_version_kind().api_version() == header.api_version);
         let version = version.ok_or(CodecError::Version(header.api_version))?;
         let mut object = version.decode_json(&opened.plain)?;
         self.strategy.default(&mut object);
         object.metadata_mut().resource_version = Some(item.revision.to_string());
-        Ok(Decoded { object, plain: opened.plain, stale: opened.stale })
+        Ok(Decoded {
+            object,
+            plain: opened.plain,
+            stale: opened.stale,
+        })
     }
 
     /// What to seal and store.
@@ -72,7 +83,11 @@ impl<S: Strategy> Codec<S> {
         let mut stored = object.clone();
         // The revision is the store's own knowledge.
         stored.metadata_mut().resource_version = None;
-        let json = self.versions.get(self.hub).map(|hub| hub.encode_json(&stored)).transpose()?;
+        let json = self
+            .versions
+            .get(self.hub)
+            .map(|hub| hub.encode_json(&stored))
+            .transpose()?;
         Ok(json.unwrap_or_default().into())
     }
 
@@ -80,9 +95,15 @@ impl<S: Strategy> Codec<S> {
     pub(super) fn render(&self, mut object: S::Object, revision: u64) -> Result<CachedObject, CodecError> {
         object.metadata_mut().resource_version = (revision > 0).then(|| revision.to_string());
         self.strategy.decorate(&mut object);
-        let encoded = self.versions.iter().map(|version| version.encode_json(&object).map(Bytes::from));
+        let encoded = self
+            .versions
+            .iter()
+            .map(|version| version.encode_json(&object).map(Bytes::from));
         let encoded = encoded.collect::<Result<Vec<_>, _>>()?;
-        let (namespace, name) = (object.namespace_or_empty().to_owned(), object.name_or_empty().to_owned());
+        let (namespace, name) = (
+            object.namespace_or_empty().to_owned(),
+            object.name_or_empty().to_owned(),
+        );
         Ok(CachedObject {
             key: crate::cache::WatchCache::relative_key(&namespace, &name),
             namespace,
@@ -103,7 +124,10 @@ impl<S: Strategy> Codec<S> {
 
 impl<S: Strategy> Decode for Codec<S> {
     fn decode(&self, item: &Item) -> Result<CachedObject, DecodeError> {
-        let failed = |source: CodecError| DecodeError { key: item.key.clone(), source: Box::new(source) };
+        let failed = |source: CodecError| DecodeError {
+            key: item.key.clone(),
+            source: Box::new(source),
+        };
         let decoded = Codec::decode(self, item).map_err(failed)?;
         self.render(decoded.object, item.revision).map_err(failed)
     }

@@ -10,7 +10,11 @@ use super::{DeleteRequest, Deleted, Strategy, WriteRequest, metadata, pipeline::
 const ATTEMPTS: usize = 5;
 
 impl<S: Strategy> Registry<S> {
-    pub(super) async fn delete_object(&self, request: &WriteRequest<'_>, delete: &DeleteRequest) -> Result<Deleted, Status> {
+    pub(super) async fn delete_object(
+        &self,
+        request: &WriteRequest<'_>,
+        delete: &DeleteRequest,
+    ) -> Result<Deleted, Status> {
         let step = (Operation::Delete, "", request.name);
         self.admit(request.context, step, None, None).await?;
         for _ in 0..ATTEMPTS {
@@ -21,11 +25,16 @@ impl<S: Strategy> Registry<S> {
         Err(Status::modified(&Self::resource(), request.name))
     }
 
-    async fn delete_round(&self, request: &WriteRequest<'_>, delete: &DeleteRequest) -> Result<Option<Deleted>, Status> {
+    async fn delete_round(
+        &self,
+        request: &WriteRequest<'_>,
+        delete: &DeleteRequest,
+    ) -> Result<Option<Deleted>, Status> {
         let (item, stored) = self.stored(request.context, request.name).await?;
         let old = &stored.object;
         self.check_deletion(request, delete, old)?;
-        self.validate_admission(request.context, (Operation::Delete, "", request.name), None, Some(old)).await?;
+        self.validate_admission(request.context, (Operation::Delete, "", request.name), None, Some(old))
+            .await?;
         let mut new = old.clone();
         let finalizers = new.metadata_mut().finalizers.get_or_insert_default();
         if let Some(finalizer) = delete.finalizer
@@ -50,15 +59,22 @@ impl<S: Strategy> Registry<S> {
             Ok(revision) if kept => Ok(Some(Deleted::Pending(self.render(new, revision)?))),
             Ok(revision) => {
                 let uid = old.metadata().uid.clone().unwrap_or_default();
-                Ok(Some(Deleted::Gone { last: self.render(old.clone(), revision)?, uid }))
+                Ok(Some(Deleted::Gone {
+                    last: self.render(old.clone(), revision)?,
+                    uid,
+                }))
             }
             Err(StoreError::Conflict { .. }) => Ok(None),
-            Err(error) => Err(self.store_failure(error, request.name)),
+            Err(error) => Err(self.store_failure(&error, request.name)),
         }
     }
 
     async fn delete_now(&self, request: &WriteRequest<'_>, key: &str, revision: u64) -> Result<u64, StoreError> {
-        if request.context.dry_run { Ok(revision) } else { self.store.delete(key, revision).await }
+        if request.context.dry_run {
+            Ok(revision)
+        } else {
+            self.store.delete(key, revision).await
+        }
     }
 
     /// Stores an object that waits for its finalizers.
@@ -75,11 +91,20 @@ impl<S: Strategy> Registry<S> {
         let operation = "encode an object";
         let failed = |source: Box<dyn std::error::Error + Send + Sync>| StoreError::Unavailable { operation, source };
         let plain = self.codec.encode_stored(new).map_err(|error| failed(error.into()))?;
-        let sealed = self.codec.transformer.seal(key, plain).map_err(|error| failed(error.into()))?;
+        let sealed = self
+            .codec
+            .transformer
+            .seal(key, plain)
+            .map_err(|error| failed(error.into()))?;
         self.store.update(key, revision, sealed).await
     }
 
-    fn check_deletion(&self, request: &WriteRequest<'_>, delete: &DeleteRequest, old: &S::Object) -> Result<(), Status> {
+    fn check_deletion(
+        &self,
+        request: &WriteRequest<'_>,
+        delete: &DeleteRequest,
+        old: &S::Object,
+    ) -> Result<(), Status> {
         let metadata = old.metadata();
         let conflict = |what: &str, asked: &str, found: &str| {
             let cause = format!("Precondition failed: {what} in precondition: {asked}, {what} in object meta: {found}");

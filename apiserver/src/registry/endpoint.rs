@@ -19,7 +19,11 @@ use crate::{
     patch::Patch,
 };
 
-use super::{Body, FieldValidation, Strategy, pipeline::{Registry, SubresourceHandler, codec_failure}, update::Change};
+use super::{
+    Body, FieldValidation, Strategy,
+    pipeline::{Registry, SubresourceHandler, codec_failure},
+    update::Change,
+};
 
 /// A version in which a resource is served.
 #[derive(Clone, Debug)]
@@ -135,7 +139,11 @@ impl<S: Strategy> Endpoint for Registry<S> {
                 action.components(components);
             }
         }
-        self.codec.versions.get(version).map(|version| version.components(components)).unwrap_or_default()
+        self.codec
+            .versions
+            .get(version)
+            .map(|version| version.components(components))
+            .unwrap_or_default()
     }
 
     async fn create(&self, request: &WriteRequest<'_>, body: &Body) -> Result<Written, Status> {

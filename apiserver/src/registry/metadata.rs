@@ -23,7 +23,9 @@ pub(super) fn place(context: &RequestContext, namespaced: bool, metadata: &mut O
     let namespace = metadata.namespace.as_deref().unwrap_or_default();
     if !namespaced {
         if !namespace.is_empty() {
-            return Err(Status::bad_request("namespace must be empty for a cluster-scoped resource"));
+            return Err(Status::bad_request(
+                "namespace must be empty for a cluster-scoped resource",
+            ));
         }
         metadata.namespace = None;
         return Ok(());
@@ -43,7 +45,9 @@ pub(super) fn check_name(metadata: &ObjectMeta, name: &str) -> Result<(), Status
     if found == name {
         return Ok(());
     }
-    Err(Status::bad_request(format!("the name of the object ({found}) does not match the name on the URL ({name})")))
+    Err(Status::bad_request(format!(
+        "the name of the object ({found}) does not match the name on the URL ({name})"
+    )))
 }
 
 /// Sets what the system knows about a new object, and clears what clients may not set.
@@ -66,7 +70,10 @@ pub(super) fn now(context: &RequestContext) -> Time {
 
 /// Gives a name to an object that has only the beginning of one.
 pub(super) fn generate_name(metadata: &mut ObjectMeta, ids: &dyn IdSource) {
-    let (Some(base), true) = (&metadata.generate_name, metadata.name.as_deref().unwrap_or_default().is_empty()) else {
+    let (Some(base), true) = (
+        &metadata.generate_name,
+        metadata.name.as_deref().unwrap_or_default().is_empty(),
+    ) else {
         return;
     };
     let base: String = base.chars().take(MAX_GENERATED_BASE).collect();
@@ -91,7 +98,10 @@ pub(super) fn carry_over(new: &mut ObjectMeta, old: &ObjectMeta) {
     }
     keep(&mut new.creation_timestamp, &old.creation_timestamp);
     keep(&mut new.deletion_timestamp, &old.deletion_timestamp);
-    keep(&mut new.deletion_grace_period_seconds, &old.deletion_grace_period_seconds);
+    keep(
+        &mut new.deletion_grace_period_seconds,
+        &old.deletion_grace_period_seconds,
+    );
 }
 
 /// What is wrong with the metadata of a new or changed object.
@@ -99,7 +109,10 @@ pub(super) fn validate<O: ApiObject>(object: &O) -> FieldErrors {
     let (metadata, path) = (object.metadata(), Path::new("metadata"));
     let mut errors = FieldErrors::new();
     match metadata.name.as_deref().unwrap_or_default() {
-        "" => errors.push(FieldError::required(&path.child("name"), "name or generateName is required")),
+        "" => errors.push(FieldError::required(
+            &path.child("name"),
+            "name or generateName is required",
+        )),
         name => errors.invalid_for_each(&path.child("name"), name, names::path_segment(name)),
     }
     if O::NAMESPACED && metadata.namespace.as_deref().unwrap_or_default().is_empty() {
@@ -113,7 +126,11 @@ pub(super) fn validate<O: ApiObject>(object: &O) -> FieldErrors {
     let mut size = 0;
     for (key, value) in metadata.annotations.iter().flatten() {
         size += key.len() + value.len();
-        errors.invalid_for_each(&path.child("annotations"), key, names::qualified_name(&key.to_lowercase()));
+        errors.invalid_for_each(
+            &path.child("annotations"),
+            key,
+            names::qualified_name(&key.to_lowercase()),
+        );
     }
     if size > MAX_ANNOTATIONS {
         errors.push(FieldError::too_long(&path.child("annotations"), MAX_ANNOTATIONS));
@@ -123,7 +140,12 @@ pub(super) fn validate<O: ApiObject>(object: &O) -> FieldErrors {
     }
     for (index, owner) in metadata.owner_references.iter().flatten().enumerate() {
         let path = path.child("ownerReferences").index(index);
-        for (field, value) in [("apiVersion", &owner.api_version), ("kind", &owner.kind), ("name", &owner.name), ("uid", &owner.uid)] {
+        for (field, value) in [
+            ("apiVersion", &owner.api_version),
+            ("kind", &owner.kind),
+            ("name", &owner.name),
+            ("uid", &owner.uid),
+        ] {
             if value.is_empty() {
                 errors.push(FieldError::required(&path.child(field), "must not be empty"));
             }
@@ -142,7 +164,11 @@ pub(super) fn validate_update(new: &ObjectMeta, old: &ObjectMeta) -> FieldErrors
         }
     };
     immutable("name", new.name == old.name, new.name.clone().into());
-    immutable("namespace", new.namespace == old.namespace, new.namespace.clone().into());
+    immutable(
+        "namespace",
+        new.namespace == old.namespace,
+        new.namespace.clone().into(),
+    );
     immutable("uid", new.uid == old.uid, new.uid.clone().into());
     let shown = |time: &Option<Time>| time.as_ref().map(|time| time.0.to_string()).into();
     let same = new.creation_timestamp == old.creation_timestamp;
@@ -150,11 +176,21 @@ pub(super) fn validate_update(new: &ObjectMeta, old: &ObjectMeta) -> FieldErrors
     let same = new.deletion_timestamp == old.deletion_timestamp;
     immutable("deletionTimestamp", same, shown(&new.deletion_timestamp));
     let same = new.deletion_grace_period_seconds == old.deletion_grace_period_seconds;
-    immutable("deletionGracePeriodSeconds", same, new.deletion_grace_period_seconds.into());
+    immutable(
+        "deletionGracePeriodSeconds",
+        same,
+        new.deletion_grace_period_seconds.into(),
+    );
     let before: Vec<&String> = old.finalizers.iter().flatten().collect();
-    let added: Vec<&String> = new.finalizers.iter().flatten().filter(|finalizer| !before.contains(finalizer)).collect();
+    let added: Vec<&String> = new
+        .finalizers
+        .iter()
+        .flatten()
+        .filter(|finalizer| !before.contains(finalizer))
+        .collect();
     if old.deletion_timestamp.is_some() && !added.is_empty() {
-        let detail = format!("no new finalizers can be added if the object is being deleted, found new finalizers {added:?}");
+        let detail =
+            format!("no new finalizers can be added if the object is being deleted, found new finalizers {added:?}");
         errors.push(FieldError::forbidden(&path.child("finalizers"), detail));
     }
     errors

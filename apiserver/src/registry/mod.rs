@@ -17,13 +17,13 @@ mod strict;
 mod update;
 mod versions;
 
-pub use self::{
-    caches::{CacheError, Caches},
-    resource::{ApiGroup, Resource},
-    strategy::{Action, Column, Strategy, UpdateStrategy, age},
-};
 pub(crate) use self::{
     body::{Body, FieldValidation},
     endpoint::{DeleteRequest, Deleted, Description, Endpoint, ServedVersion, Subresource, WriteRequest, Written},
     resource::Environment,
+};
+pub use self::{
+    caches::{CacheError, Caches},
+    resource::{ApiGroup, Resource},
+    strategy::{Action, Column, Strategy, UpdateStrategy, age},
 };

@@ -56,9 +56,17 @@ impl<S: Strategy> Registry<S> {
     }
 
     /// What the store holds, decoded; 404 when it holds nothing.
-    pub(super) async fn stored(&self, context: &RequestContext, name: &str) -> Result<(Item, Decoded<S::Object>), Status> {
+    pub(super) async fn stored(
+        &self,
+        context: &RequestContext,
+        name: &str,
+    ) -> Result<(Item, Decoded<S::Object>), Status> {
         let key = self.codec.key(&context.namespace, name);
-        let found = self.store.get(&key).await.map_err(|error| self.store_failure(error, name))?;
+        let found = self
+            .store
+            .get(&key)
+            .await
+            .map_err(|error| self.store_failure(&error, name))?;
         let item = found.item.ok_or_else(|| Status::not_found(&Self::resource(), name))?;
         let decoded = self.codec.decode(&item).map_err(|error| codec_failure(&error))?;
         Ok((item, decoded))
@@ -66,7 +74,10 @@ impl<S: Strategy> Registry<S> {
 
     /// What to answer with.
     pub(super) fn render(&self, object: S::Object, revision: u64) -> Result<Arc<CachedObject>, Status> {
-        self.codec.render(object, revision).map(Arc::new).map_err(|error| codec_failure(&error))
+        self.codec
+            .render(object, revision)
+            .map(Arc::new)
+            .map_err(|error| codec_failure(&error))
     }
 
     /// Runs the mutating plugins over a new object.
@@ -105,16 +116,29 @@ impl<S: Strategy> Registry<S> {
         name: &'a str,
     ) -> Attributes<'a> {
         let (resource, namespace) = (Self::resource(), context.namespace.as_str());
-        Attributes { operation, resource, subresource, namespace, name, context, new: None, old: None }
+        Attributes {
+            operation,
+            resource,
+            subresource,
+            namespace,
+            name,
+            context,
+            new: None,
+            old: None,
+        }
     }
 
     /// 422 when something is wrong.
     pub(super) fn check(name: &str, errors: &FieldErrors) -> Result<(), Status> {
-        if errors.is_empty() { Ok(()) } else { Err(Status::invalid(&Self::kind(), name, errors)) }
+        if errors.is_empty() {
+            Ok(())
+        } else {
+            Err(Status::invalid(&Self::kind(), name, errors))
+        }
     }
 
     /// What the client is told when the store did not do as asked.
-    pub(super) fn store_failure(&self, error: StoreError, name: &str) -> Status {
+    pub(super) fn store_failure(&self, error: &StoreError, name: &str) -> Status {
         let resource = Self::resource();
         match error {
             StoreError::AlreadyExists { .. } => Status::already_exists(&resource, name),
@@ -123,8 +147,8 @@ impl<S: Strategy> Registry<S> {
             StoreError::Expired { .. } => Status::expired(error.to_string()),
             StoreError::Timeout { .. } => Status::timeout(&error.to_string(), 1),
             StoreError::Unavailable { .. } | StoreError::Protocol { .. } => {
-                tracing::error!(%resource, name, error = %ErrorChain(&error), "storage failed");
-                Status::internal_error(&ErrorChain(&error).to_string())
+                tracing::error!(%resource, name, error = %ErrorChain(error), "storage failed");
+                Status::internal_error(&ErrorChain(error).to_string())
             }
         }
     }

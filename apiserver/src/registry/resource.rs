@@ -14,7 +14,8 @@ use crate::{
 };
 
 use super::{
-    Action, Body, Caches, Column, Description, Endpoint, ServedVersion, Strategy, Subresource, UpdateStrategy, WriteRequest,
+    Action, Body, Caches, Column, Description, Endpoint, ServedVersion, Strategy, Subresource, UpdateStrategy,
+    WriteRequest,
     codec::Codec,
     create::check_body,
     pipeline::{Registry, SubresourceHandler},
@@ -35,7 +36,7 @@ pub(crate) struct Environment {
 
 /// One kind, as it is served.
 ///
-/// ```ignore
+/// ```text
 /// Resource::new(ShootStrategy)
 ///     .status(ShootStatusStrategy)
 ///     .update_subresource("binding", ShootBindingStrategy)
@@ -51,7 +52,11 @@ impl<S: Strategy> Resource<S> {
     /// A kind served in its storage version.
     pub fn new(strategy: S) -> Self {
         let stored: Box<dyn Version<S::Object>> = Box::new(Stored::<S::Object>(PhantomData));
-        Self { strategy, versions: vec![stored], subresources: BTreeMap::new() }
+        Self {
+            strategy,
+            versions: vec![stored],
+            subresources: BTreeMap::new(),
+        }
     }
 
     /// Serves it in version `V` as well. Conversion can't fail: what one version can't say must be kept in annotations.
@@ -70,21 +75,24 @@ impl<S: Strategy> Resource<S> {
     /// Serves a subresource that is the object itself (GET, PUT, PATCH), changed by other rules.
     #[must_use]
     pub fn update_subresource(mut self, name: &str, strategy: impl UpdateStrategy<Object = S::Object>) -> Self {
-        self.subresources.insert(name.to_owned(), SubresourceHandler::Update(Box::new(strategy)));
+        self.subresources
+            .insert(name.to_owned(), SubresourceHandler::Update(Box::new(strategy)));
         self
     }
 
     /// Serves a subresource to which the object itself is posted (POST, PUT, PATCH), changed by other rules.
     #[must_use]
     pub fn post_subresource(mut self, name: &str, strategy: impl UpdateStrategy<Object = S::Object>) -> Self {
-        self.subresources.insert(name.to_owned(), SubresourceHandler::Post(Box::new(strategy)));
+        self.subresources
+            .insert(name.to_owned(), SubresourceHandler::Post(Box::new(strategy)));
         self
     }
 
     /// Serves a subresource that answers to POST with something of its own.
     #[must_use]
     pub fn action(mut self, name: &str, action: impl Action<Object = S::Object>) -> Self {
-        self.subresources.insert(name.to_owned(), SubresourceHandler::Action(Box::new(action)));
+        self.subresources
+            .insert(name.to_owned(), SubresourceHandler::Action(Box::new(action)));
         self
     }
 
@@ -99,7 +107,11 @@ impl<S: Strategy> Resource<S> {
                 SubresourceHandler::Post(_) => (None, vec!["create", "patch", "update"]),
                 SubresourceHandler::Action(action) => (Some(action.kind()), vec!["create"]),
             };
-            Subresource { name: name.clone(), kind, verbs }
+            Subresource {
+                name: name.clone(),
+                kind,
+                verbs,
+            }
         });
         Description {
             resource: S::Object::group_resource(),
@@ -109,7 +121,11 @@ impl<S: Strategy> Resource<S> {
             namespaced: S::Object::NAMESPACED,
             versions: self.versions.iter().map(|version| served(&**version)).collect(),
             columns: self.strategy.columns().into_iter().map(Column::definition).collect(),
-            fields: self.strategy.selectable_fields(&S::Object::default()).into_keys().collect(),
+            fields: self
+                .strategy
+                .selectable_fields(&S::Object::default())
+                .into_keys()
+                .collect(),
             subresources: subresources.collect(),
         }
     }

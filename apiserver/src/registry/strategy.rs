@@ -29,20 +29,35 @@ pub struct Column {
 
 impl Column {
     /// The column of the object's name.
-    pub const NAME: Self = Self { format: "name", ..Self::string("Name", "Name of the object.") };
+    pub const NAME: Self = Self {
+        format: "name",
+        ..Self::string("Name", "Name of the object.")
+    };
     /// The column of the object's age.
-    pub const AGE: Self = Self { kind: "date", ..Self::string("Age", "Time since the object was created.") };
+    pub const AGE: Self = Self {
+        kind: "date",
+        ..Self::string("Age", "Time since the object was created.")
+    };
 
     /// A column of text.
     #[must_use]
     pub const fn string(name: &'static str, description: &'static str) -> Self {
-        Self { name, kind: "string", format: "", description, priority: 0 }
+        Self {
+            name,
+            kind: "string",
+            format: "",
+            description,
+            priority: 0,
+        }
     }
 
     /// A column of whole numbers.
     #[must_use]
     pub const fn integer(name: &'static str, description: &'static str) -> Self {
-        Self { kind: "integer", ..Self::string(name, description) }
+        Self {
+            kind: "integer",
+            ..Self::string(name, description)
+        }
     }
 
     /// The same column, shown with `-o wide` only.
@@ -131,7 +146,9 @@ pub trait Strategy: Send + Sync + 'static {
 
 /// Time since an object was created, as short as `kubectl` prints it; `<unknown>` where it is not known.
 pub fn age(object: &impl ApiObject, now: Timestamp) -> String {
-    let Some(created) = &object.metadata().creation_timestamp else { return "<unknown>".to_owned() };
+    let Some(created) = &object.metadata().creation_timestamp else {
+        return "<unknown>".to_owned();
+    };
     // Clocks differ: what was created in the future is new.
     let elapsed = std::time::Duration::try_from(now.duration_since(created.0)).unwrap_or_default();
     apimachinery::duration::human(elapsed)
@@ -178,5 +195,6 @@ pub trait Action: Send + Sync + 'static {
     }
 
     /// Answers. Must change nothing when [`RequestContext::dry_run`] is set.
-    async fn run(&self, context: &RequestContext, parent: Self::Object, body: Self::Body) -> Result<Self::Body, Status>;
+    async fn run(&self, context: &RequestContext, parent: Self::Object, body: Self::Body)
+    -> Result<Self::Body, Status>;
 }

@@ -23,11 +23,18 @@ pub(super) fn check_fields(
     }
     let unreadable = |error: serde_json::Error| Status::bad_request(format!("failed to parse JSON: {error}"));
     let value: Value = serde_json::from_slice(json).map_err(unreadable)?;
-    let unknown = unknown_fields(&value, schema).into_iter().map(|path| unknown_field_message(&path));
+    let unknown = unknown_fields(&value, schema)
+        .into_iter()
+        .map(|path| unknown_field_message(&path));
     let duplicate = duplicate_fields(json).map_err(unreadable)?;
-    let found: Vec<String> = unknown.chain(duplicate.iter().map(|path| duplicate_field_message(path))).collect();
+    let found: Vec<String> = unknown
+        .chain(duplicate.iter().map(|path| duplicate_field_message(path)))
+        .collect();
     if validation == FieldValidation::Strict && !found.is_empty() {
-        return Err(Status::bad_request(format!("strict decoding error: {}", found.join(", "))));
+        return Err(Status::bad_request(format!(
+            "strict decoding error: {}",
+            found.join(", ")
+        )));
     }
     found.into_iter().for_each(|message| context.warn(message));
     Ok(())

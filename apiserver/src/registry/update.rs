@@ -44,7 +44,9 @@ enum Round {
 
 impl<S: Strategy> Registry<S> {
     pub(super) async fn update_body(&self, request: &WriteRequest<'_>, body: &Body) -> Result<Written, Status> {
-        let mut object = self.codec.decode_body(request.version, body, request.validation, request.context)?;
+        let mut object = self
+            .codec
+            .decode_body(request.version, body, request.validation, request.context)?;
         if let Some(SubresourceHandler::Post(_)) = self.subresources.get(request.subresource) {
             // The path names the object; what is posted need not.
             let name = &mut object.metadata_mut().name;
@@ -55,7 +57,11 @@ impl<S: Strategy> Registry<S> {
         self.change(request, Change::Replace(Box::new(object))).await
     }
 
-    pub(super) async fn change(&self, request: &WriteRequest<'_>, change: Change<'_, S::Object>) -> Result<Written, Status> {
+    pub(super) async fn change(
+        &self,
+        request: &WriteRequest<'_>,
+        change: Change<'_, S::Object>,
+    ) -> Result<Written, Status> {
         let rules = match (request.subresource, self.subresources.get(request.subresource)) {
             ("", _) => Rules::Main,
             (_, Some(SubresourceHandler::Update(rules) | SubresourceHandler::Post(rules))) => {
@@ -90,15 +96,22 @@ impl<S: Strategy> Registry<S> {
         let step = (Operation::Update, request.subresource, request.name);
         self.admit(request.context, step, Some(&mut new), Some(old)).await?;
         self.prepare_and_check(request, rules, &mut new, old)?;
-        self.validate_admission(request.context, step, Some(&mut new), Some(old)).await?;
+        self.validate_admission(request.context, step, Some(&mut new), Some(old))
+            .await?;
         if metadata::may_go(new.metadata()) {
             return self.finish_deletion(request, new, item.revision).await;
         }
-        self.store_change(request, new, &stored, (item.key, item.revision), named).await
+        self.store_change(request, new, &stored, (item.key, item.revision), named)
+            .await
     }
 
     /// The object as the client wants it.
-    fn changed(&self, request: &WriteRequest<'_>, change: &Change<'_, S::Object>, old: &S::Object) -> Result<S::Object, Status> {
+    fn changed(
+        &self,
+        request: &WriteRequest<'_>,
+        change: &Change<'_, S::Object>,
+        old: &S::Object,
+    ) -> Result<S::Object, Status> {
         match change {
             Change::Replace(new) => Ok((**new).clone()),
             Change::Patch(patch) => {
@@ -106,7 +119,9 @@ impl<S: Strategy> Registry<S> {
                 let json = version.encode_json(old).map_err(|error| codec_failure(&error.into()))?;
                 let patched = patch.apply(&json, &Self::resource(), request.name)?;
                 let body = Body::Json(patched.into());
-                let mut new = self.codec.decode_body(request.version, &body, request.validation, request.context)?;
+                let mut new = self
+                    .codec
+                    .decode_body(request.version, &body, request.validation, request.context)?;
                 metadata::check_name(new.metadata(), request.name)?;
                 metadata::place(request.context, S::Object::NAMESPACED, new.metadata_mut())?;
                 Ok(new)
@@ -128,10 +143,16 @@ impl<S: Strategy> Registry<S> {
             let cause = format!("Precondition failed: UID in precondition: {asked}, UID in object meta: {found}");
             return Err(Status::conflict(&Self::resource(), request.name, &cause));
         }
-        let (asked, found) = (text(&new.metadata().resource_version), text(&old.metadata().resource_version));
+        let (asked, found) = (
+            text(&new.metadata().resource_version),
+            text(&old.metadata().resource_version),
+        );
         let replaces = matches!(change, Change::Replace(_));
         if asked.is_empty() || asked == "0" {
-            let posted = matches!(self.subresources.get(request.subresource), Some(SubresourceHandler::Post(_)));
+            let posted = matches!(
+                self.subresources.get(request.subresource),
+                Some(SubresourceHandler::Post(_))
+            );
             if replaces && !posted && !self.strategy.allow_unconditional_update() {
                 let path = Path::new("metadata").child("resourceVersion");
                 let error = FieldError::invalid(&path, 0, "must be specified for an update");
@@ -192,19 +213,28 @@ impl<S: Strategy> Registry<S> {
         if request.context.dry_run || (plain == stored.plain && !stored.stale) {
             return done(self.render(new, revision)?);
         }
-        let sealed = self.codec.transformer.seal(&key, plain).map_err(|error| codec_failure(&error.into()))?;
+        let sealed = self
+            .codec
+            .transformer
+            .seal(&key, plain)
+            .map_err(|error| codec_failure(&error.into()))?;
         match self.store.update(&key, revision, sealed).await {
             Ok(revision) => done(self.render(new, revision)?),
             // A client that named its version is told by the next round, which compares again; so is one whose object is
             // gone.
             Err(StoreError::Conflict { .. }) if named => Err(Status::modified(&Self::resource(), request.name)),
             Err(StoreError::Conflict { .. }) => Ok(Round::Again),
-            Err(error) => Err(self.store_failure(error, request.name)),
+            Err(error) => Err(self.store_failure(&error, request.name)),
         }
     }
 
     /// The last finalizer is gone, and so is the object.
-    async fn finish_deletion(&self, request: &WriteRequest<'_>, new: S::Object, revision: u64) -> Result<Round, Status> {
+    async fn finish_deletion(
+        &self,
+        request: &WriteRequest<'_>,
+        new: S::Object,
+        revision: u64,
+    ) -> Result<Round, Status> {
         let done = |object| Ok(Round::Done(Written { object, created: false }));
         if request.context.dry_run {
             return done(self.render(new, revision)?);
@@ -213,7 +243,7 @@ impl<S: Strategy> Registry<S> {
         match self.store.delete(&key, revision).await {
             Ok(revision) => done(self.render(new, revision)?),
             Err(StoreError::Conflict { .. }) => Ok(Round::Again),
-            Err(error) => Err(self.store_failure(error, request.name)),
+            Err(error) => Err(self.store_failure(&error, request.name)),
         }
     }
 

@@ -58,14 +58,20 @@ impl std::fmt::Debug for ServingCertificate {
 impl ServingCertificate {
     pub(super) fn load(options: &ServerOptions, clock: &dyn Clock) -> Result<Arc<Self>, CertificateError> {
         let files = match (&options.tls_cert_file, &options.tls_private_key_file) {
-            (Some(certificate), Some(key)) => Some(Files { certificate: certificate.clone(), key: key.clone() }),
+            (Some(certificate), Some(key)) => Some(Files {
+                certificate: certificate.clone(),
+                key: key.clone(),
+            }),
             _ => None,
         };
         let current = match &files {
             Some(files) => files.read()?,
             None => self_signed(clock)?,
         };
-        Ok(Arc::new(Self { files, current: RwLock::new(current) }))
+        Ok(Arc::new(Self {
+            files,
+            current: RwLock::new(current),
+        }))
     }
 
     /// Reads the files again and again until `shutdown`; a broken pair leaves the old one in place.
@@ -82,7 +88,9 @@ impl ServingCertificate {
                     *self.current.write() = pair;
                 }
                 Ok(_) => {}
-                Err(error) => tracing::warn!(error = %ErrorChain(&error), "can't read the serving certificate, the old one stays"),
+                Err(error) => {
+                    tracing::warn!(error = %ErrorChain(&error), "can't read the serving certificate, the old one stays")
+                }
             }
         }
     }
@@ -123,6 +131,12 @@ fn self_signed(clock: &dyn Clock) -> Result<Arc<CertifiedKey>, CertificateError>
     let authority = CertificateAuthority::generate("self-signed", SELF_SIGNED_VALIDITY, clock)?;
     let names = vec!["localhost".to_owned()];
     let addresses = vec![std::net::Ipv4Addr::LOCALHOST.into()];
-    let issued = authority.issue(&CertificateRequest::server("localhost", names, addresses, SELF_SIGNED_VALIDITY), clock)?;
-    pair(issued.certificate_pem.as_bytes(), issued.private_key.to_pem().as_bytes())
+    let issued = authority.issue(
+        &CertificateRequest::server("localhost", names, addresses, SELF_SIGNED_VALIDITY),
+        clock,
+    )?;
+    pair(
+        issued.certificate_pem.as_bytes(),
+        issued.private_key.to_pem().as_bytes(),
+    )
 }

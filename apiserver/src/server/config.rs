@@ -10,7 +10,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     admission::{Chain, Plugin},
-    authentication::{Anonymous, Authenticator, ClientCertificates, FrontProxy, TokenReviews, TrustError, TrustSource, Union},
+    authentication::{
+        Anonymous, Authenticator, ClientCertificates, FrontProxy, TokenReviews, TrustError, TrustSource, Union,
+    },
     authorization::{AccessReviews, Authorizer},
     cache::Limits,
     endpoints::{Directory, DirectoryError, HealthCheck, RequestLimits, Service, ServiceConfig},
@@ -25,6 +27,9 @@ use super::{
     certificate::{CertificateError, ServingCertificate},
     listener::Server,
 };
+
+/// A kube-apiserver that starts together with this server gets so long to tell whom to trust.
+const TRUST_DEADLINE: Duration = Duration::from_secs(60);
 
 /// Why a server can't be made.
 #[derive(Debug, thiserror::Error)]
@@ -113,42 +118,18 @@ impl ServerConfig {
         }
     }
 
-    /// Reads files and makes clients. Asks the kube-apiserver whom to trust, if that is needed; nothing else is contacted.
-    pub async fn complete(self) -> Result<CompletedConfig, ConfigError> {
+    /// Reads files and makes clients. Asks the kube-apiserver whom to trust, if that is needed, and waits for it a little;
+    /// nothing else is contacted.
+    pub async fn complete(mut self) -> Result<CompletedConfig, ConfigError> {
         let resolver = Resolver::new();
-        let delegates = self.authenticator.is_none() || self.authorizer.is_none();
-        let (options, clock) = (&self.options, &self.clock);
-        let kube_api = match &self.kube_api {
-            Some(kube_api) => Some(Arc::clone(kube_api)),
-            None if options.kubeconfig.is_none() && !delegates => None,
-            None => Some(client(options.kubeconfig.as_ref(), &resolver)?),
-        };
-        let other = |path: &Option<PathBuf>| match (path, &kube_api) {
-            (Some(path), _) => client(Some(path), &resolver),
-            (None, Some(kube_api)) => Ok(Arc::clone(kube_api)),
-            (None, None) => client(None, &resolver),
-        };
-        let mut trust = None;
-        let authenticator = match self.authenticator {
-            Some(authenticator) => authenticator,
-            None => {
-                let reviews = other(&options.authentication_kubeconfig)?;
-                let source = TrustSource::new(options.trust(), Some(Arc::clone(&reviews)), Arc::clone(clock));
-                source.load().await?;
-                trust = Some(Arc::clone(&source));
-                delegated(&source, reviews)
-            }
-        };
-        let authorizer = match self.authorizer {
-            Some(authorizer) => authorizer,
-            None => Arc::new(AccessReviews::new(other(&options.authorization_kubeconfig)?)),
-        };
-        let store = match self.store {
+        let access = self.access(&resolver).await?;
+        let store = match self.store.take() {
             Some(store) => store,
-            None => Arc::new(EtcdStore::new(options.etcd(), resolver).await?),
+            None => Arc::new(EtcdStore::new(self.options.etcd(), resolver).await?),
         };
-        let encryption = options.encryption_provider_config.as_ref().map(|path| Encryption::from_file(path)).transpose()?;
-        let certificate = ServingCertificate::load(options, &*self.clock)?;
+        let encryption = self.options.encryption_provider_config.as_ref();
+        let encryption = encryption.map(|path| Encryption::from_file(path)).transpose()?;
+        let certificate = ServingCertificate::load(&self.options, &*self.clock)?;
         Ok(CompletedConfig {
             environment: Environment {
                 store,
@@ -161,15 +142,60 @@ impl ServerConfig {
             },
             options: self.options,
             version: self.version,
-            authenticator,
-            authorizer,
-            kube_api,
-            trust,
+            access,
             clock: self.clock,
             certificate,
             checks: self.health_checks,
         })
     }
+
+    /// Who asks and who may: as handed in, or as the kube-apiserver says.
+    async fn access(&mut self, resolver: &Resolver) -> Result<Access, ConfigError> {
+        let (authenticator, authorizer) = (self.authenticator.take(), self.authorizer.take());
+        let delegates = authenticator.is_none() || authorizer.is_none();
+        let (options, clock) = (&self.options, &self.clock);
+        let kube_api = match self.kube_api.take() {
+            Some(kube_api) => Some(kube_api),
+            None if options.kubeconfig.is_none() && !delegates => None,
+            None => Some(client(options.kubeconfig.as_ref(), resolver)?),
+        };
+        let reviewer = |path: &Option<PathBuf>| match (path, &kube_api) {
+            (None, Some(kube_api)) => Ok(Arc::clone(kube_api)),
+            (path, _) => client(path.as_ref(), resolver),
+        };
+        let mut trust = None;
+        let authenticator = match authenticator {
+            Some(authenticator) => authenticator,
+            None => {
+                let reviews = reviewer(&options.authentication_kubeconfig)?;
+                let source = TrustSource::new(options.trust(), Some(Arc::clone(&reviews)), Arc::clone(clock));
+                source.load_within(TRUST_DEADLINE).await?;
+                trust = Some(Arc::clone(&source));
+                delegated(&source, reviews, Arc::clone(clock))
+            }
+        };
+        let authorizer = match authorizer {
+            Some(authorizer) => authorizer,
+            None => Arc::new(AccessReviews::new(
+                reviewer(&options.authorization_kubeconfig)?,
+                Arc::clone(clock),
+            )),
+        };
+        Ok(Access {
+            authenticator,
+            authorizer,
+            kube_api,
+            trust,
+        })
+    }
+}
+
+/// Who asks and who may, and who is asked about it.
+struct Access {
+    authenticator: Arc<dyn Authenticator>,
+    authorizer: Arc<dyn Authorizer>,
+    kube_api: Option<Arc<dyn KubeApi>>,
+    trust: Option<Arc<TrustSource>>,
 }
 
 fn client(kubeconfig: Option<&PathBuf>, resolver: &Resolver) -> Result<Arc<dyn KubeApi>, ConfigError> {
@@ -181,11 +207,11 @@ fn client(kubeconfig: Option<&PathBuf>, resolver: &Resolver) -> Result<Arc<dyn K
 }
 
 /// The way of Kubernetes' extension servers.
-fn delegated(trust: &Arc<TrustSource>, reviews: Arc<dyn KubeApi>) -> Arc<dyn Authenticator> {
+fn delegated(trust: &Arc<TrustSource>, reviews: Arc<dyn KubeApi>, clock: Arc<dyn Clock>) -> Arc<dyn Authenticator> {
     Arc::new(Anonymous(Union::new(vec![
         Arc::new(FrontProxy::new(Arc::clone(trust))),
         Arc::new(ClientCertificates::new(Arc::clone(trust))),
-        Arc::new(TokenReviews::new(reviews)),
+        Arc::new(TokenReviews::new(reviews, clock)),
     ])))
 }
 
@@ -194,10 +220,7 @@ pub struct CompletedConfig {
     environment: Environment,
     options: ServerOptions,
     version: VersionInfo,
-    authenticator: Arc<dyn Authenticator>,
-    authorizer: Arc<dyn Authorizer>,
-    kube_api: Option<Arc<dyn KubeApi>>,
-    trust: Option<Arc<TrustSource>>,
+    access: Access,
     clock: Arc<dyn Clock>,
     certificate: Arc<ServingCertificate>,
     checks: Vec<HealthCheck>,
@@ -213,13 +236,13 @@ impl CompletedConfig {
     /// Who may do what, for plugins that ask further questions.
     #[must_use]
     pub fn authorizer(&self) -> Arc<dyn Authorizer> {
-        Arc::clone(&self.authorizer)
+        Arc::clone(&self.access.authorizer)
     }
 
     /// The kube-apiserver this server extends, if there is one.
     #[must_use]
     pub fn kube_api(&self) -> Option<Arc<dyn KubeApi>> {
-        self.kube_api.clone()
+        self.access.kube_api.clone()
     }
 
     /// What time it is.
@@ -238,13 +261,16 @@ impl CompletedConfig {
     pub fn server(mut self, plugins: Vec<Arc<dyn Plugin>>, groups: Vec<ApiGroup>) -> Result<Server, ConfigError> {
         self.environment.admission = Chain::new(plugins);
         let directory = Directory::install(groups, &self.environment)?;
-        let caches = directory.endpoints().map(|endpoint| Arc::clone(endpoint.cache())).collect();
+        let caches = directory
+            .endpoints()
+            .map(|endpoint| Arc::clone(endpoint.cache()))
+            .collect();
         let options = &self.options;
         let stop = CancellationToken::new();
         let service = Service::new(ServiceConfig {
             directory,
-            authenticator: self.authenticator,
-            authorizer: self.authorizer,
+            authenticator: self.access.authenticator,
+            authorizer: self.access.authorizer,
             clock: self.clock,
             limits: RequestLimits::new(options.max_requests_inflight, options.max_mutating_requests_inflight),
             request_timeout: options.request_timeout,
@@ -254,6 +280,13 @@ impl CompletedConfig {
             version: serde_json::to_value(&self.version).unwrap_or(Value::Null),
             stop: stop.clone(),
         });
-        Ok(Server::new(service, caches, self.trust, self.certificate, options, stop))
+        Ok(Server::new(
+            service,
+            caches,
+            self.access.trust,
+            self.certificate,
+            options,
+            stop,
+        ))
     }
 }

@@ -20,7 +20,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{authentication::TrustSource, cache::WatchCache, endpoints::{BodyError, Service}};
+use crate::{
+    authentication::TrustSource,
+    cache::WatchCache,
+    endpoints::{BodyError, Service},
+};
 
 use super::{
     ServerOptions,
@@ -102,7 +106,12 @@ impl Server {
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let acceptor = TlsAcceptor::from(self.certificate.config()?);
-        Ok(Listening { server: self, listener, acceptor, address })
+        Ok(Listening {
+            server: self,
+            listener,
+            acceptor,
+            address,
+        })
     }
 
     /// Serves until `shutdown`, and then until every request has been answered or its time is over.
@@ -121,7 +130,12 @@ impl Listening {
 
     /// Serves until `shutdown`, and then until every request has been answered or its time is over.
     pub async fn serve(self, shutdown: CancellationToken) {
-        let Self { server, listener, acceptor, address } = self;
+        let Self {
+            server,
+            listener,
+            acceptor,
+            address,
+        } = self;
         let background = CancellationToken::new();
         let tasks = TaskTracker::new();
         for cache in &server.caches {
@@ -150,7 +164,10 @@ impl Listening {
         closing.cancel();
         connections.close();
         if tokio::time::timeout(server.grace, connections.wait()).await.is_err() {
-            tracing::warn!(open = connections.len(), "requests did not end in time, they are dropped");
+            tracing::warn!(
+                open = connections.len(),
+                "requests did not end in time, they are dropped"
+            );
         }
         background.cancel();
         tasks.close();
@@ -206,8 +223,14 @@ async fn serve_connection(
         async move { Ok::<_, Infallible>(answer.await) }
     });
     let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_DEADLINE);
-    builder.http2().timer(TokioTimer::new()).max_concurrent_streams(MAX_STREAMS);
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_DEADLINE);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(MAX_STREAMS);
     let connection = builder.serve_connection(TokioIo::new(stream), handle);
     tokio::pin!(connection);
     let mut told = false;

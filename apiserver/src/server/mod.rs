@@ -3,7 +3,7 @@
 //! [`ServerConfig`] is what a process decides; [`ServerConfig::complete`] connects and loads everything, after which a
 //! [`CompletedConfig`] can't be half-filled; [`CompletedConfig::server`] takes plugins and kinds; [`Server::run`] serves.
 //!
-//! ```ignore
+//! ```text
 //! let config = ServerConfig::new(arguments.server, "/registry-gardener").complete().await?;
 //! let plugins = vec![Arc::new(ShootValidator::new(config.caches())) as Arc<dyn Plugin>];
 //! let group = ApiGroup::new().resource(Resource::new(ShootStrategy).status(ShootStatusStrategy));

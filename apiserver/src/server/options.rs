@@ -100,7 +100,9 @@ pub struct ServerOptions {
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
-    text.parse::<apimachinery::Duration>().map(apimachinery::Duration::to_std).map_err(|error| error.to_string())
+    text.parse::<apimachinery::Duration>()
+        .map(apimachinery::Duration::to_std)
+        .map_err(|error| error.to_string())
 }
 
 impl ServerOptions {
@@ -111,7 +113,11 @@ impl ServerOptions {
             key_file: self.etcd_keyfile.clone(),
             ..ClientTls::default()
         };
-        EtcdConfig { endpoints: self.etcd_servers.clone(), tls, ..EtcdConfig::default() }
+        EtcdConfig {
+            endpoints: self.etcd_servers.clone(),
+            tls,
+            ..EtcdConfig::default()
+        }
     }
 
     pub(super) fn trust(&self) -> TrustFiles {

@@ -74,11 +74,17 @@ pub(super) enum Provider {
 
 impl Provider {
     pub(super) fn aes_gcm(key_name: &str, secret: Secret) -> Self {
-        Self::AesGcm { prefix: format!("{AES_GCM_PREFIX}{key_name}:"), secret }
+        Self::AesGcm {
+            prefix: format!("{AES_GCM_PREFIX}{key_name}:"),
+            secret,
+        }
     }
 
     pub(super) fn aes_cbc(key_name: &str, secret: Secret) -> Self {
-        Self::AesCbc { prefix: format!("{AES_CBC_PREFIX}{key_name}:"), secret }
+        Self::AesCbc {
+            prefix: format!("{AES_CBC_PREFIX}{key_name}:"),
+            secret,
+        }
     }
 
     /// Whether bytes that begin so are this provider's.
@@ -110,7 +116,10 @@ impl Provider {
 fn gcm_seal(secret: &Secret, key: &str, plain: &[u8]) -> Option<Vec<u8>> {
     let nonce: [u8; NONCE_SIZE] = rand::random();
     // The key in the store is authenticated: a value can't be moved to another key.
-    let payload = Payload { msg: plain, aad: key.as_bytes() };
+    let payload = Payload {
+        msg: plain,
+        aad: key.as_bytes(),
+    };
     let sealed = match secret {
         Secret::Bits128(secret) => aes_gcm::Aes128Gcm::new(secret.into()).encrypt(&nonce.into(), payload),
         Secret::Bits192(secret) => AesGcm::<aes::Aes192, U12>::new(secret.into()).encrypt(&nonce.into(), payload),
@@ -122,7 +131,10 @@ fn gcm_seal(secret: &Secret, key: &str, plain: &[u8]) -> Option<Vec<u8>> {
 fn gcm_open(secret: &Secret, key: &str, sealed: &[u8]) -> Option<Vec<u8>> {
     let (nonce, sealed) = sealed.split_at_checked(NONCE_SIZE)?;
     let nonce: [u8; NONCE_SIZE] = nonce.try_into().ok()?;
-    let payload = Payload { msg: sealed, aad: key.as_bytes() };
+    let payload = Payload {
+        msg: sealed,
+        aad: key.as_bytes(),
+    };
     let opened = match secret {
         Secret::Bits128(secret) => aes_gcm::Aes128Gcm::new(secret.into()).decrypt(&nonce.into(), payload),
         Secret::Bits192(secret) => AesGcm::<aes::Aes192, U12>::new(secret.into()).decrypt(&nonce.into(), payload),
@@ -173,7 +185,10 @@ pub struct Transformer {
 impl std::fmt::Debug for Transformer {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // Never the secrets.
-        formatter.debug_struct("Transformer").field("providers", &self.providers.len()).finish()
+        formatter
+            .debug_struct("Transformer")
+            .field("providers", &self.providers.len())
+            .finish()
     }
 }
 
@@ -185,7 +200,9 @@ impl Default for Transformer {
 
 impl Transformer {
     pub(super) fn new(providers: Vec<Provider>) -> Self {
-        Self { providers: providers.into() }
+        Self {
+            providers: providers.into(),
+        }
     }
 
     /// What to store for `plain` under `key`.
@@ -203,21 +220,36 @@ impl Transformer {
     pub fn open(&self, key: &str, stored: &Bytes) -> Result<Opened, EncryptionError> {
         let mut matched = false;
         for (index, provider) in self.providers.iter().enumerate() {
-            let Some(sealed) = provider.sealed(stored) else { continue };
+            let Some(sealed) = provider.sealed(stored) else {
+                continue;
+            };
             matched = true;
             if let Provider::Identity = provider {
-                return Ok(Opened { plain: stored.clone(), stale: index > 0 });
+                return Ok(Opened {
+                    plain: stored.clone(),
+                    stale: index > 0,
+                });
             }
             if let Some(plain) = provider.open(key, sealed) {
-                return Ok(Opened { plain: plain.into(), stale: index > 0 });
+                return Ok(Opened {
+                    plain: plain.into(),
+                    stale: index > 0,
+                });
             }
         }
         if matched {
             return Err(EncryptionError::Damaged { key: key.to_owned() });
         }
-        let prefix = stored.split(|byte| *byte == b':').take(5).map(String::from_utf8_lossy).collect::<Vec<_>>();
+        let prefix = stored
+            .split(|byte| *byte == b':')
+            .take(5)
+            .map(String::from_utf8_lossy)
+            .collect::<Vec<_>>();
         let prefix: String = prefix.join(":").chars().take(80).collect();
-        Err(EncryptionError::NoProvider { key: key.to_owned(), prefix })
+        Err(EncryptionError::NoProvider {
+            key: key.to_owned(),
+            prefix,
+        })
     }
 }
 
@@ -231,8 +263,10 @@ pub struct Encryption {
 impl Encryption {
     /// Reads an `EncryptionConfiguration` file.
     pub fn from_file(path: &Path) -> Result<Self, EncryptionFileError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| EncryptionFileError::Read { path: path.to_owned(), source })?;
+        let text = std::fs::read_to_string(path).map_err(|source| EncryptionFileError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
         Self::from_yaml(&text)
     }
 
@@ -249,11 +283,24 @@ impl Encryption {
     /// How the values of a resource are sealed; without a rule they are not.
     #[must_use]
     pub fn transformer(&self, group: &str, plural: &str) -> Transformer {
-        let qualified = if group.is_empty() { plural.to_owned() } else { format!("{plural}.{group}") };
+        let qualified = if group.is_empty() {
+            plural.to_owned()
+        } else {
+            format!("{plural}.{group}")
+        };
         let exact = [qualified, format!("*.{group}"), "*.*".to_owned()];
-        let rules: BTreeMap<&str, &Transformer> =
-            self.rules.iter().rev().map(|(pattern, transformer)| (pattern.as_str(), transformer)).collect();
-        exact.iter().find_map(|pattern| rules.get(pattern.as_str())).copied().cloned().unwrap_or_default()
+        let rules: BTreeMap<&str, &Transformer> = self
+            .rules
+            .iter()
+            .rev()
+            .map(|(pattern, transformer)| (pattern.as_str(), transformer))
+            .collect();
+        exact
+            .iter()
+            .find_map(|pattern| rules.get(pattern.as_str()))
+            .copied()
+            .cloned()
+            .unwrap_or_default()
     }
 }
 
@@ -284,34 +331,61 @@ resources:
 
     #[test]
     fn seals_and_opens_with_the_first_key() {
-        for (plural, prefix) in [("internalsecrets", "k8s:enc:aescbc:v1:key2:"), ("shoots", "k8s:enc:aesgcm:v1:key1:")] {
+        for (plural, prefix) in [
+            ("internalsecrets", "k8s:enc:aescbc:v1:key2:"),
+            ("shoots", "k8s:enc:aesgcm:v1:key1:"),
+        ] {
             let transformer = transformer("core.gardener.cloud", plural);
             let sealed = transformer.seal("/registry/a", Bytes::from_static(b"secret")).unwrap();
             assert!(sealed.starts_with(prefix.as_bytes()), "{sealed:?}");
             let opened = transformer.open("/registry/a", &sealed).unwrap();
-            assert_eq!(opened, Opened { plain: Bytes::from_static(b"secret"), stale: false });
+            assert_eq!(
+                opened,
+                Opened {
+                    plain: Bytes::from_static(b"secret"),
+                    stale: false
+                }
+            );
         }
     }
 
     #[test]
     fn what_no_rule_names_stays_plain() {
         let transformer = transformer("operations.gardener.cloud", "bastions");
-        assert_eq!(transformer.seal("/k", Bytes::from_static(b"{}")).unwrap(), Bytes::from_static(b"{}"));
+        assert_eq!(
+            transformer.seal("/k", Bytes::from_static(b"{}")).unwrap(),
+            Bytes::from_static(b"{}")
+        );
     }
 
     #[test]
     fn plain_values_are_read_and_stale_where_identity_is_listed() {
         let opened = transformer("core.gardener.cloud", "internalsecrets").open("/k", &Bytes::from_static(b"{}"));
-        assert_eq!(opened.unwrap(), Opened { plain: Bytes::from_static(b"{}"), stale: true });
+        assert_eq!(
+            opened.unwrap(),
+            Opened {
+                plain: Bytes::from_static(b"{}"),
+                stale: true
+            }
+        );
         let refused = transformer("core.gardener.cloud", "shoots").open("/k", &Bytes::from_static(b"{}"));
-        assert_eq!(refused, Err(EncryptionError::NoProvider { key: "/k".to_owned(), prefix: "{}".to_owned() }));
+        assert_eq!(
+            refused,
+            Err(EncryptionError::NoProvider {
+                key: "/k".to_owned(),
+                prefix: "{}".to_owned()
+            })
+        );
     }
 
     #[test]
     fn a_value_can_not_move_to_another_key() {
         let transformer = transformer("core.gardener.cloud", "shoots");
         let sealed = transformer.seal("/a", Bytes::from_static(b"x")).unwrap();
-        assert_eq!(transformer.open("/b", &sealed), Err(EncryptionError::Damaged { key: "/b".to_owned() }));
+        assert_eq!(
+            transformer.open("/b", &sealed),
+            Err(EncryptionError::Damaged { key: "/b".to_owned() })
+        );
     }
 
     #[test]
@@ -319,13 +393,33 @@ resources:
         let config = CONFIG.replace("key2", "key3").replace("YmJi", "Y2Nj");
         let old = transformer("core.gardener.cloud", "internalsecrets");
         let sealed = old.seal("/k", Bytes::from_static(b"x")).unwrap();
-        let new = Encryption::from_yaml(&config).unwrap().transformer("core.gardener.cloud", "internalsecrets");
-        assert!(matches!(new.open("/k", &sealed), Err(EncryptionError::NoProvider { .. })));
-        let swapped = CONFIG.replace("key2", "keyX").replace("key1", "key2").replace("keyX", "key1");
+        let new = Encryption::from_yaml(&config)
+            .unwrap()
+            .transformer("core.gardener.cloud", "internalsecrets");
+        assert!(matches!(
+            new.open("/k", &sealed),
+            Err(EncryptionError::NoProvider { .. })
+        ));
+        let swapped = CONFIG
+            .replace("key2", "keyX")
+            .replace("key1", "key2")
+            .replace("keyX", "key1");
         let swapped = swapped.replace("YmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmI=", "SWAP");
-        let swapped = swapped.replacen("YWFhYWFhYWFhYWFhYWFhYQ==", "YmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmI=", 1);
+        let swapped = swapped.replacen(
+            "YWFhYWFhYWFhYWFhYWFhYQ==",
+            "YmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmJiYmI=",
+            1,
+        );
         let swapped = swapped.replace("SWAP", "YWFhYWFhYWFhYWFhYWFhYQ==");
-        let swapped = Encryption::from_yaml(&swapped).unwrap().transformer("core.gardener.cloud", "internalsecrets");
-        assert_eq!(swapped.open("/k", &sealed).unwrap(), Opened { plain: Bytes::from_static(b"x"), stale: true });
+        let swapped = Encryption::from_yaml(&swapped)
+            .unwrap()
+            .transformer("core.gardener.cloud", "internalsecrets");
+        assert_eq!(
+            swapped.open("/k", &sealed).unwrap(),
+            Opened {
+                plain: Bytes::from_static(b"x"),
+                stale: true
+            }
+        );
     }
 }

@@ -87,11 +87,17 @@ struct Key {
     secret: String,
 }
 
+/// Patterns of resources, and how these are sealed.
+type PatternsWithProviders = (Vec<String>, Vec<Provider>);
+
 /// Patterns of resources with their providers, in the order of the file.
-pub(super) fn parse(text: &str) -> Result<Vec<(Vec<String>, Vec<Provider>)>, EncryptionFileError> {
+pub(super) fn parse(text: &str) -> Result<Vec<PatternsWithProviders>, EncryptionFileError> {
     let file: File = serde_yaml_ng::from_str(text)?;
     if file.kind != "EncryptionConfiguration" || !API_VERSIONS.contains(&file.api_version.as_str()) {
-        return Err(EncryptionFileError::Kind { api_version: file.api_version, kind: file.kind });
+        return Err(EncryptionFileError::Kind {
+            api_version: file.api_version,
+            kind: file.kind,
+        });
     }
     let rules = file.resources.into_iter().map(|rule| {
         let mut providers = Vec::new();
@@ -148,7 +154,10 @@ mod tests {
     fn refuses_what_it_can_not_use() {
         check("[{identity: {}}]", "1");
         check("[{kms: {}}]", "each provider must be one of aescbc, aesgcm, identity");
-        check("[{aescbc: {keys: [{name: a, secret: YQ==}]}}]", "the secret of key \"a\" is not base64 of 16, 24 or 32 bytes");
+        check(
+            "[{aescbc: {keys: [{name: a, secret: YQ==}]}}]",
+            "the secret of key \"a\" is not base64 of 16, 24 or 32 bytes",
+        );
         check(
             "[{aescbc: {keys: [{name: 'a:b', secret: YWFhYWFhYWFhYWFhYWFhYQ==}]}}]",
             "key name \"a:b\" is empty or holds a colon",

@@ -38,7 +38,11 @@ pub struct EtcdConfig {
 
 impl Default for EtcdConfig {
     fn default() -> Self {
-        Self { endpoints: Vec::new(), tls: ClientTls::default(), deadline: DEFAULT_DEADLINE }
+        Self {
+            endpoints: Vec::new(),
+            tls: ClientTls::default(),
+            deadline: DEFAULT_DEADLINE,
+        }
     }
 }
 
@@ -51,7 +55,10 @@ pub struct EtcdStore {
 
 impl std::fmt::Debug for EtcdStore {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("EtcdStore").field("deadline", &self.deadline).finish_non_exhaustive()
+        formatter
+            .debug_struct("EtcdStore")
+            .field("deadline", &self.deadline)
+            .finish_non_exhaustive()
     }
 }
 
@@ -59,11 +66,21 @@ impl EtcdStore {
     /// A store that connects when it is first used, and again whenever the connection is lost.
     pub async fn new(config: EtcdConfig, resolver: Resolver) -> Result<Self, StoreError> {
         let operation = "connect to etcd";
-        let channel = etcd_connect::channel(&config.endpoints, config.tls, resolver)
-            .map_err(|source| StoreError::Unavailable { operation, source: Box::new(source) })?;
+        let channel = etcd_connect::channel(&config.endpoints, config.tls, resolver).map_err(|source| {
+            StoreError::Unavailable {
+                operation,
+                source: Box::new(source),
+            }
+        })?;
         let client = Client::from_channel(Channel::Tonic(channel), None).await;
-        let client = client.map_err(|source| StoreError::Unavailable { operation, source: Box::new(source) })?;
-        Ok(Self { client, deadline: config.deadline })
+        let client = client.map_err(|source| StoreError::Unavailable {
+            operation,
+            source: Box::new(source),
+        })?;
+        Ok(Self {
+            client,
+            deadline: config.deadline,
+        })
     }
 
     /// Runs one call within the deadline.
@@ -74,7 +91,10 @@ impl EtcdStore {
     ) -> Result<T, StoreError> {
         match tokio::time::timeout(self.deadline, call).await {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(source)) => Err(StoreError::Unavailable { operation, source: Box::new(source) }),
+            Ok(Err(source)) => Err(StoreError::Unavailable {
+                operation,
+                source: Box::new(source),
+            }),
             Err(_) => Err(StoreError::Timeout { operation }),
         }
     }
@@ -127,7 +147,11 @@ fn item(found: KeyValue, operation: &'static str) -> Result<Item, StoreError> {
     let revision = u64::try_from(found.mod_revision()).map_err(|_| StoreError::Protocol { operation })?;
     let (key, value) = found.into_key_value();
     let key = String::from_utf8(key).map_err(|_| StoreError::Protocol { operation })?;
-    Ok(Item { key, value: value.into(), revision })
+    Ok(Item {
+        key,
+        value: value.into(),
+        revision,
+    })
 }
 
 /// The smallest key that is greater than every key with this prefix.
@@ -149,27 +173,43 @@ fn expired(error: StoreError, asked: Option<u64>) -> StoreError {
         StoreError::Unavailable { source, .. } => source.to_string().contains("required revision has been compacted"),
         _ => false,
     };
-    if compacted { StoreError::Expired { revision: asked.unwrap_or(0) } } else { error }
+    if compacted {
+        StoreError::Expired {
+            revision: asked.unwrap_or(0),
+        }
+    } else {
+        error
+    }
 }
 
 #[async_trait]
 impl Store for EtcdStore {
     async fn get(&self, key: &str) -> Result<Lookup, StoreError> {
         let (found, revision, _) = self.read("get a key", key, GetOptions::new()).await?;
-        let item = found.into_iter().next().map(|found| item(found, "get a key")).transpose()?;
+        let item = found
+            .into_iter()
+            .next()
+            .map(|found| item(found, "get a key"))
+            .transpose()?;
         Ok(Lookup { item, revision })
     }
 
     async fn revision_of(&self, key: &str) -> Result<(Option<u64>, u64), StoreError> {
         let operation = "get a key's revision";
         let (found, revision, _) = self.read(operation, key, GetOptions::new().with_keys_only()).await?;
-        let found = found.into_iter().next().map(|found| item(found, operation)).transpose()?;
+        let found = found
+            .into_iter()
+            .next()
+            .map(|found| item(found, operation))
+            .transpose()?;
         Ok((found.map(|found| found.revision), revision))
     }
 
     async fn revision(&self) -> Result<u64, StoreError> {
         // No key of ours begins so: the answer is only its header.
-        let (_, revision, _) = self.read("get the revision", "\u{1}revision", GetOptions::new()).await?;
+        let (_, revision, _) = self
+            .read("get the revision", "\u{1}revision", GetOptions::new())
+            .await?;
         Ok(revision)
     }
 
@@ -179,14 +219,23 @@ impl Store for EtcdStore {
         let mut at = page.revision;
         let mut after = page.after;
         loop {
-            let left = if page.limit == 0 { LIST_CHUNK } else { LIST_CHUNK.min(page.limit - items.len()) };
-            let from = after.as_ref().map_or_else(|| prefix.to_owned(), |after| format!("{after}\0"));
+            let left = if page.limit == 0 {
+                LIST_CHUNK
+            } else {
+                LIST_CHUNK.min(page.limit - items.len())
+            };
+            let from = after
+                .as_ref()
+                .map_or_else(|| prefix.to_owned(), |after| format!("{after}\0"));
             let mut options = GetOptions::new().with_range(prefix_end(prefix));
             options = options.with_limit(i64::try_from(left).unwrap_or(i64::MAX));
             if let Some(revision) = at {
                 options = options.with_revision(i64::try_from(revision).unwrap_or(i64::MAX));
             }
-            let read = self.read(operation, &from, options).await.map_err(|error| expired(error, at));
+            let read = self
+                .read(operation, &from, options)
+                .await
+                .map_err(|error| expired(error, at));
             let (found, revision, count) = read?;
             let at = *at.get_or_insert(revision);
             let remaining = count.saturating_sub(found.len() as u64);
@@ -194,7 +243,11 @@ impl Store for EtcdStore {
                 items.push(item(found, operation)?);
             }
             if remaining == 0 || (page.limit > 0 && items.len() >= page.limit) {
-                return Ok(Listing { items, revision: at, remaining });
+                return Ok(Listing {
+                    items,
+                    revision: at,
+                    remaining,
+                });
             }
             after = items.last().map(|item| item.key.clone());
         }
@@ -209,12 +262,20 @@ impl Store for EtcdStore {
     async fn update(&self, key: &str, expected: u64, value: Bytes) -> Result<u64, StoreError> {
         let change = TxnOp::put(key, value.as_ref(), None);
         let written = self.write("update a key", key, expected, change).await?;
-        written.map_err(|current| StoreError::Conflict { key: key.to_owned(), current })
+        written.map_err(|current| StoreError::Conflict {
+            key: key.to_owned(),
+            current,
+        })
     }
 
     async fn delete(&self, key: &str, expected: u64) -> Result<u64, StoreError> {
-        let written = self.write("delete a key", key, expected, TxnOp::delete(key, None)).await?;
-        written.map_err(|current| StoreError::Conflict { key: key.to_owned(), current })
+        let written = self
+            .write("delete a key", key, expected, TxnOp::delete(key, None))
+            .await?;
+        written.map_err(|current| StoreError::Conflict {
+            key: key.to_owned(),
+            current,
+        })
     }
 
     async fn watch(&self, prefix: &str, after: u64) -> Result<StoreWatch, StoreError> {
@@ -279,9 +340,10 @@ async fn deliver(answer: &WatchResponse, after: u64, changes: &Changes) -> Resul
     for event in answer.events() {
         let change = match (event.event_type(), event.kv()) {
             (EventType::Put, Some(found)) => item(found.clone(), operation).map(Change::Put),
-            (EventType::Delete, Some(found)) => {
-                item(found.clone(), operation).map(|item| Change::Delete { key: item.key, revision: item.revision })
-            }
+            (EventType::Delete, Some(found)) => item(found.clone(), operation).map(|item| Change::Delete {
+                key: item.key,
+                revision: item.revision,
+            }),
             (_, None) => Err(StoreError::Protocol { operation }),
         };
         let failed = change.is_err();

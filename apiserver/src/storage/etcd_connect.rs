@@ -26,11 +26,19 @@ const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A channel over `endpoints`, which connects when it is first used.
 pub(super) fn channel(endpoints: &[String], tls: ClientTls, resolver: Resolver) -> Result<Channel, DialError> {
-    let servers = endpoints.iter().map(|url| Server::parse(url, Some(ETCD_PORT))).collect::<Result<Vec<_>, _>>()?;
+    let servers = endpoints
+        .iter()
+        .map(|url| Server::parse(url, Some(ETCD_PORT)))
+        .collect::<Result<Vec<_>, _>>()?;
     if servers.is_empty() {
         return Err(DialError::NoServers);
     }
-    let dialer = Arc::new(Dialer { servers, tls, resolver, preferred: AtomicUsize::new(0) });
+    let dialer = Arc::new(Dialer {
+        servers,
+        tls,
+        resolver,
+        preferred: AtomicUsize::new(0),
+    });
     let connector = tower::service_fn(move |_: http::Uri| {
         let dialer = Arc::clone(&dialer);
         async move { dialer.dial().await.map(Socket::into_hyper) }

@@ -45,15 +45,26 @@ impl MemoryStore {
     #[must_use]
     pub fn new() -> Self {
         let (items, base) = (BTreeMap::new(), BTreeMap::new());
-        let state = State { items, revision: 1, base, compacted: 0, history: Vec::new() };
-        Self { state: Arc::new(Mutex::new(state)), newest: Arc::new(watch::Sender::new(1)) }
+        let state = State {
+            items,
+            revision: 1,
+            base,
+            compacted: 0,
+            history: Vec::new(),
+        };
+        Self {
+            state: Arc::new(Mutex::new(state)),
+            newest: Arc::new(watch::Sender::new(1)),
+        }
     }
 
     /// Forgets the history up to and including `revision`: listings before it, and watches that need it, expire.
     pub fn compact(&self, revision: u64) {
         let state = &mut *self.state.lock();
         state.compacted = revision.min(state.revision).max(state.compacted);
-        let kept = state.history.partition_point(|change| change.revision() <= state.compacted);
+        let kept = state
+            .history
+            .partition_point(|change| change.revision() <= state.compacted);
         for change in state.history.drain(..kept) {
             apply(&mut state.base, change);
         }
@@ -72,13 +83,20 @@ impl MemoryStore {
         let revision = state.revision;
         let change = match value {
             Some(value) => {
-                let item = Item { key: key.to_owned(), value, revision };
+                let item = Item {
+                    key: key.to_owned(),
+                    value,
+                    revision,
+                };
                 state.items.insert(key.to_owned(), item.clone());
                 Change::Put(item)
             }
             None => {
                 state.items.remove(key);
-                Change::Delete { key: key.to_owned(), revision }
+                Change::Delete {
+                    key: key.to_owned(),
+                    revision,
+                }
             }
         };
         state.history.push(change);
@@ -93,7 +111,11 @@ impl State {
         if revision < self.compacted {
             return Err(StoreError::Expired { revision });
         }
-        let mut items = if revision >= self.revision { self.items.clone() } else { self.base.clone() };
+        let mut items = if revision >= self.revision {
+            self.items.clone()
+        } else {
+            self.base.clone()
+        };
         if revision < self.revision {
             let past = self.history.iter().take_while(|change| change.revision() <= revision);
             past.cloned().for_each(|change| apply(&mut items, change));
@@ -125,7 +147,10 @@ fn apply(items: &mut BTreeMap<String, Item>, change: Change) {
 fn expect_revision(key: &str, expected: u64, current: Option<&Item>) -> Result<(), StoreError> {
     match current {
         Some(item) if item.revision == expected => Ok(()),
-        other => Err(StoreError::Conflict { key: key.to_owned(), current: other.cloned() }),
+        other => Err(StoreError::Conflict {
+            key: key.to_owned(),
+            current: other.cloned(),
+        }),
     }
 }
 
@@ -133,7 +158,10 @@ fn expect_revision(key: &str, expected: u64, current: Option<&Item>) -> Result<(
 impl Store for MemoryStore {
     async fn get(&self, key: &str) -> Result<Lookup, StoreError> {
         let state = self.state.lock();
-        Ok(Lookup { item: state.items.get(key).cloned(), revision: state.revision })
+        Ok(Lookup {
+            item: state.items.get(key).cloned(),
+            revision: state.revision,
+        })
     }
 
     async fn revision_of(&self, key: &str) -> Result<(Option<u64>, u64), StoreError> {
@@ -149,14 +177,20 @@ impl Store for MemoryStore {
         let state = self.state.lock();
         let revision = page.revision.unwrap_or(state.revision);
         let items = state.at(prefix, revision)?;
-        let wanted = items.into_iter().filter(|(key, _)| page.after.as_ref().is_none_or(|after| key > after));
+        let wanted = items
+            .into_iter()
+            .filter(|(key, _)| page.after.as_ref().is_none_or(|after| key > after));
         let mut items: Vec<Item> = wanted.map(|(_, item)| item).collect();
         let mut remaining = 0;
         if page.limit > 0 && items.len() > page.limit {
             remaining = (items.len() - page.limit) as u64;
             items.truncate(page.limit);
         }
-        Ok(Listing { items, revision, remaining })
+        Ok(Listing {
+            items,
+            revision,
+            remaining,
+        })
     }
 
     async fn create(&self, key: &str, value: Bytes) -> Result<u64, StoreError> {
@@ -180,7 +214,12 @@ impl Store for MemoryStore {
         }
         let (changes, receiver) = mpsc::channel(WATCH_BUFFER);
         let (progress, progress_requests) = mpsc::channel(1);
-        let feed = Feed { store: self.clone(), prefix: prefix.to_owned(), seen: after, changes };
+        let feed = Feed {
+            store: self.clone(),
+            prefix: prefix.to_owned(),
+            seen: after,
+            changes,
+        };
         tokio::spawn(feed.run(progress_requests));
         Ok(StoreWatch::new(receiver, progress))
     }
@@ -221,10 +260,17 @@ impl Feed {
     async fn deliver(&mut self) -> Result<(), ()> {
         let (expired, changes, revision) = {
             let state = self.store.state.lock();
-            (self.seen < state.compacted, state.changes(&self.prefix, self.seen), state.revision)
+            (
+                self.seen < state.compacted,
+                state.changes(&self.prefix, self.seen),
+                state.revision,
+            )
         };
         if expired {
-            let _ = self.changes.send(Err(StoreError::Expired { revision: self.seen })).await;
+            let _ = self
+                .changes
+                .send(Err(StoreError::Expired { revision: self.seen }))
+                .await;
             return Err(());
         }
         for change in changes {

@@ -64,7 +64,7 @@ fn text(summary: &Summary, name: &str, with_shoot: bool) -> String {
         format!("Landscape {} is up; there was nothing to change ({:.1} s).", summary.landscape, summary.took.as_secs_f64())
     };
     text.push_str(&format!("{}\n\n", headline.if_supports_color(Stream::Stdout, |text| text.bold())));
-    for phase in summary.phases.iter().filter(|phase| phase.changed) {
+    for phase in summary.phases.iter().filter(|phase| phase.changed || phase.waited) {
         text.push_str(&format!("  {:<28} {:6.1} s\n", phase.name, phase.took.as_secs_f64()));
     }
     if summary.changed {
@@ -95,7 +95,7 @@ mod tests {
     fn summary(changed: bool) -> Summary {
         let phase = |name, seconds, changed| {
             let (started, took) = (Duration::ZERO, Duration::from_millis(seconds * 100));
-            PhaseTime { name, started, took, changed }
+            PhaseTime { name, started, took, changed, waited: false }
         };
         let phases = vec![phase("local cloud", 3, changed), phase("seed machine", 21, false)];
         Summary { landscape: "local".to_owned(), phases, took: Duration::from_millis(4230), changed }

@@ -44,7 +44,7 @@ pub(crate) enum PeopleCommand {
 #[derive(clap::Args)]
 pub(crate) struct LandscapeName {
     /// Name of the landscape; several can live side by side
-    #[arg(long, default_value = "local", env = "KUBECEPTION_LANDSCAPE")]
+    #[arg(long, global = true, default_value = "local", env = "KUBECEPTION_LANDSCAPE")]
     landscape: Landscape,
 }
 

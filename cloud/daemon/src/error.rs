@@ -95,7 +95,7 @@ pub enum Error {
         deadline: Duration,
     },
     /// The machine image is not there.
-    #[error("the machine image {version} is not built: run `kubeception up`, which builds it, or `make image`")]
+    #[error("the machine image {version} is not built: run `kubeception up`, which builds it")]
     NoImage {
         /// The version this daemon wants.
         version: String,

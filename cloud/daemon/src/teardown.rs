@@ -108,13 +108,12 @@ fn remove_folder(folder: &Path, removed: &mut Removed) -> Result<(), Error> {
 fn remove_shared(layout: &Layout) {
     let run = Layout::shared_run();
     let lock = run.join("limits.lock");
-    // Somebody else holding it will need it.
+    // If somebody else holds it, it is needed.
     if lock.exists()
         && let Ok(Some(_held)) = FileLock::try_take(&lock)
+        && children(run).iter().all(|name| name == "limits.lock")
     {
-        if children(run).iter().all(|name| name == "limits.lock") {
-            let _ = std::fs::remove_file(lock);
-        }
+        let _ = std::fs::remove_file(lock);
     }
     let _ = std::fs::remove_dir(run);
     let _ = std::fs::remove_dir(Layout::shared_state());

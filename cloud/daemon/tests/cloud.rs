@@ -420,6 +420,16 @@ async fn a_killed_daemon_finds_everything_again() {
     );
 }
 
+/// What the user data leaves on the disk for systemd to find.
+const AT_NEXT_BOOT: &str = r#"cat >/etc/systemd/system/again.service <<'END'
+[Service]
+ExecStart=/usr/bin/socat TCP-LISTEN:8000,fork,reuseaddr "SYSTEM:echo again"
+[Install]
+WantedBy=multi-user.target
+END
+systemctl enable --quiet again.service
+"#;
+
 #[tokio::test]
 async fn a_restarted_host_gets_its_cloud_back() {
     let mut landscape = TestLandscape::start("t-boot").await;
@@ -428,11 +438,9 @@ async fn a_restarted_host_gets_its_cloud_back() {
         .put::<Network>("seed", &NetworkSpec::routed("10.1.0.0/24".parse().unwrap()))
         .await
         .unwrap();
-    // Started by systemd at every boot, from what the user data left on the disk.
-    let script = USER_DATA.replace("t-cloud", "t-boot").replace(
-        "systemd-run --quiet --unit=hello",
-        "echo kept > /etc/kept\nsystemd-run --quiet --unit=hello",
-    );
+    let script = USER_DATA
+        .replace("t-cloud", "t-boot")
+        .replace("set -eu\n", &format!("set -eu\n{AT_NEXT_BOOT}"));
     let spec = MachineSpec::new("seed").user_data(script);
     let before = client.put::<Machine>("seed", &spec).await.unwrap();
     let backends = vec![before.status.address];
@@ -449,25 +457,12 @@ async fn a_restarted_host_gets_its_cloud_back() {
     let info = landscape.start_daemon().await;
     assert_eq!(client.get::<Machine>("seed").await.unwrap(), Some(before));
     assert_eq!(client.get::<LoadBalancer>("gateway").await.unwrap(), Some(balancer));
-    assert_eq!(
-        in_machine("t-boot", "seed", &["cat", "/etc/kept", "/var/lib/kubeception/runs"]),
-        "kept\n1"
-    );
-    in_machine(
-        "t-boot",
-        "seed",
-        &[
-            "systemd-run",
-            "--quiet",
-            "socat",
-            "TCP-LISTEN:8000,fork",
-            "SYSTEM:echo again",
-        ],
-    );
-    eventually("the machine is reached again", || {
-        read_through_proxy(&info, "172.30.2.1", 80)
+    eventually("the machine is reached again", || async {
+        let said = read_through_proxy(&info, "172.30.2.1", 80).await?;
+        if said == "again" { Ok(()) } else { Err(said) }
     })
     .await;
+    assert_eq!(in_machine("t-boot", "seed", &["cat", "/var/lib/kubeception/runs"]), "1");
     landscape.tear_down();
 }
 

@@ -38,7 +38,9 @@ pub enum SecretsError {
         source: lib_pki::Error,
     },
     /// Something that cannot be made again can't be read.
-    #[error("Secret {secret} is damaged, and making another would break the cluster that uses it: restore it, or delete it and rotate ({reason})")]
+    #[error(
+        "Secret {secret} is damaged, and making another would break the cluster that uses it: restore it, or delete it and rotate ({reason})"
+    )]
     Damaged {
         /// The Secret.
         secret: String,
@@ -70,6 +72,8 @@ pub struct ManagerOptions {
     pub identity: String,
     /// When the rotation of a name began last, as the object's status says.
     pub rotations: BTreeMap<String, Timestamp>,
+    /// Names whose rotation is being completed: what was current before is forgotten, and cleaned up.
+    pub completed: BTreeSet<String>,
     /// How long certificates live.
     pub lifetimes: Lifetimes,
 }
@@ -81,6 +85,7 @@ impl ManagerOptions {
             namespace: namespace.to_owned(),
             identity: identity.to_owned(),
             rotations: BTreeMap::new(),
+            completed: BTreeSet::new(),
             lifetimes: Lifetimes::default(),
         }
     }
@@ -107,7 +112,10 @@ struct State {
 
 impl<S> std::fmt::Debug for SecretsManager<S> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("SecretsManager").field("options", &self.options).finish_non_exhaustive()
+        formatter
+            .debug_struct("SecretsManager")
+            .field("options", &self.options)
+            .finish_non_exhaustive()
     }
 }
 
@@ -134,15 +142,31 @@ impl<S: SecretStore> SecretsManager<S> {
         }
         for (wish, secret) in newest {
             let due = material::read_certificate(secret).is_ok_and(|info| is_due(&info, clock.now()));
-            let rotation = if due { clock.now().as_second().to_string() } else { label(secret, LAST_ROTATION).to_owned() };
+            let rotation = if due {
+                clock.now().as_second().to_string()
+            } else {
+                label(secret, LAST_ROTATION).to_owned()
+            };
             rotations.insert(wish.to_owned(), rotation);
         }
         for (wish, began) in &options.rotations {
             rotations.insert(wish.clone(), began.as_second().to_string());
         }
-        let secrets = found.into_iter().map(|secret| (name(&secret).to_owned(), secret)).collect();
-        let state = Mutex::new(State { secrets, rotations, ..State::default() });
-        Ok(Self { store, clock, options, state })
+        let secrets = found
+            .into_iter()
+            .map(|secret| (name(&secret).to_owned(), secret))
+            .collect();
+        let state = Mutex::new(State {
+            secrets,
+            rotations,
+            ..State::default()
+        });
+        Ok(Self {
+            store,
+            clock,
+            options,
+            state,
+        })
     }
 
     /// The namespace of the Secrets.
@@ -157,17 +181,35 @@ impl<S: SecretStore> SecretsManager<S> {
 
     /// An authority with its bundle. Once made it stays, until a rotation is begun.
     pub async fn authority(&self, wish: &AuthorityWish) -> Result<SigningAuthority, SecretsError> {
-        let identity = Identity { versioned: false, persist: true, ..self.identity(&wish.name, format!("{wish:?}").as_bytes()) };
+        let identity = Identity {
+            versioned: false,
+            persist: true,
+            ..self.identity(&wish.name, format!("{wish:?}").as_bytes())
+        };
         let make = || material::new_authority(wish, self.options.lifetimes, self.clock());
-        let secret = self.ensure(&identity, Kind::Unique, make, |secret| material::read_authority(secret).map(drop)).await?;
+        let secret = self
+            .ensure(&identity, Kind::Unique, make, |secret| {
+                material::read_authority(secret).map(drop)
+            })
+            .await?;
         let read = |secret: &Secret| material::read_authority(secret).map_err(|reason| damaged(secret, &reason));
         let authority = read(&secret)?;
-        let old = self.older_than(&wish.name, name(&secret)).map(|secret| self.keep(secret));
+        let old = self
+            .older_than(&wish.name, name(&secret))
+            .map(|secret| self.keep(secret));
         let old = old.as_ref().map(read).transpose()?;
-        let certificates = std::iter::once(&authority).chain(&old).map(lib_pki::CertificateAuthority::certificate_pem);
+        let certificates = std::iter::once(&authority)
+            .chain(&old)
+            .map(lib_pki::CertificateAuthority::certificate_pem);
         let bundle = lib_pki::bundle(certificates);
         let bundle_name = self.bundle(&wish.name, "bundle.crt", &bundle).await?;
-        let signing = SigningAuthority { secret_name: name(&secret).to_owned(), bundle_name, bundle, authority, old };
+        let signing = SigningAuthority {
+            secret_name: name(&secret).to_owned(),
+            bundle_name,
+            bundle,
+            authority,
+            old,
+        };
         self.state.lock().authorities.insert(wish.name.clone(), signing.clone());
         Ok(signing)
     }
@@ -175,9 +217,17 @@ impl<S: SecretStore> SecretsManager<S> {
     /// A certificate, signed by an authority that was asked for before. It is made again when it is due, damaged, or wished
     /// differently.
     pub async fn certificate(&self, wish: &CertificateWish) -> Result<Secret, SecretsError> {
-        let unknown =
-            || SecretsError::UnknownAuthority { name: wish.name.clone(), authority: wish.authority.clone() };
-        let authority = self.state.lock().authorities.get(&wish.authority).cloned().ok_or_else(unknown)?;
+        let unknown = || SecretsError::UnknownAuthority {
+            name: wish.name.clone(),
+            authority: wish.authority.clone(),
+        };
+        let authority = self
+            .state
+            .lock()
+            .authorities
+            .get(&wish.authority)
+            .cloned()
+            .ok_or_else(unknown)?;
         let signer = authority.signer(&wish.usages);
         let mut identity = self.identity(&wish.name, format!("{wish:?}").as_bytes());
         identity.signing_ca = Some(metadata::checksum(signer.certificate_pem().as_bytes()));
@@ -188,21 +238,32 @@ impl<S: SecretStore> SecretsManager<S> {
 
     /// A key that signs tokens, with the bundle of its public half and the old one's.
     pub async fn signing_key(&self, wish: &str) -> Result<SigningKey, SecretsError> {
-        let identity = Identity { persist: true, ..self.identity(wish, wish.as_bytes()) };
+        let identity = Identity {
+            persist: true,
+            ..self.identity(wish, wish.as_bytes())
+        };
         let readable = |secret: &Secret| material::read_signing_key(secret).map(drop);
-        let secret = self.ensure(&identity, Kind::Unique, material::new_signing_key, readable).await?;
+        let secret = self
+            .ensure(&identity, Kind::Unique, material::new_signing_key, readable)
+            .await?;
         let read = |secret: &Secret| material::read_signing_key(secret).map_err(|reason| damaged(secret, &reason));
         let mut public = read(&secret)?;
         if let Some(old) = self.older_than(wish, name(&secret)) {
             public.push_str(&read(&self.keep(old))?);
         }
         let bundle_name = self.bundle(wish, "bundle.key", &public).await?;
-        Ok(SigningKey { secret_name: name(&secret).to_owned(), bundle_name })
+        Ok(SigningKey {
+            secret_name: name(&secret).to_owned(),
+            bundle_name,
+        })
     }
 
     /// A key for encryption at rest, and the old one while it is rotated: newest first.
     pub async fn encryption_keys(&self, wish: &str) -> Result<Vec<EncryptionKey>, SecretsError> {
-        let identity = Identity { persist: true, ..self.identity(wish, wish.as_bytes()) };
+        let identity = Identity {
+            persist: true,
+            ..self.identity(wish, wish.as_bytes())
+        };
         let make = || Ok(material::new_encryption_key(self.clock()));
         let readable = |secret: &Secret| material::read_encryption_key(secret).map(drop);
         let secret = self.ensure(&identity, Kind::Unique, make, readable).await?;
@@ -213,8 +274,14 @@ impl<S: SecretStore> SecretsManager<S> {
 
     /// A Secret whose content follows from others; a new content gets a new name.
     pub async fn derived(&self, wish: &str, data: Data) -> Result<Secret, SecretsError> {
-        let bytes: Vec<u8> = data.iter().flat_map(|(key, value)| [key.as_bytes(), value.as_slice()].concat()).collect();
-        let identity = Identity { last_rotation: String::new(), ..self.identity(wish, &bytes) };
+        let bytes: Vec<u8> = data
+            .iter()
+            .flat_map(|(key, value)| [key.as_bytes(), value.as_slice()].concat())
+            .collect();
+        let identity = Identity {
+            last_rotation: String::new(),
+            ..self.identity(wish, &bytes)
+        };
         self.ensure(&identity, Kind::Replaceable, || Ok(data), |_| Ok(())).await
     }
 
@@ -222,7 +289,12 @@ impl<S: SecretStore> SecretsManager<S> {
     pub async fn cleanup(&self) -> Result<Vec<String>, SecretsError> {
         let unused: Vec<String> = {
             let state = self.state.lock();
-            state.secrets.keys().filter(|name| !state.used.contains(*name)).cloned().collect()
+            state
+                .secrets
+                .keys()
+                .filter(|name| !state.used.contains(*name))
+                .cloned()
+                .collect()
         };
         for name in &unused {
             self.store.delete(name).await?;
@@ -239,7 +311,9 @@ impl<S: SecretStore> SecretsManager<S> {
             ..self.identity(&wish, content.as_bytes())
         };
         let data = Data::from([(key.to_owned(), content.as_bytes().to_vec())]);
-        let secret = self.ensure(&identity, Kind::Replaceable, || Ok(data), |_| Ok(())).await?;
+        let secret = self
+            .ensure(&identity, Kind::Replaceable, || Ok(data), |_| Ok(()))
+            .await?;
         Ok(name(&secret).to_owned())
     }
 
@@ -274,7 +348,10 @@ impl<S: SecretStore> SecretsManager<S> {
                 }
             }
         }
-        let data = make().map_err(|source| SecretsError::Make { name: identity.name.clone(), source })?;
+        let data = make().map_err(|source| SecretsError::Make {
+            name: identity.name.clone(),
+            source,
+        })?;
         let mut labels = identity.labels(&self.options.identity);
         labels.extend(lifetime(&data, self.clock.now()));
         let secret = metadata::secret(&self.options.namespace, secret_name, labels, data);
@@ -297,17 +374,27 @@ impl<S: SecretStore> SecretsManager<S> {
         let same = |secret: &&Secret| {
             label(secret, NAME) == identity.name && label(secret, LAST_ROTATION) == identity.last_rotation
         };
-        let newest = state.secrets.values().filter(same).max_by_key(|secret| {
-            (secret.metadata.creation_timestamp.clone(), name(secret).to_owned())
-        });
+        let newest = state
+            .secrets
+            .values()
+            .filter(same)
+            .max_by_key(|secret| (secret.metadata.creation_timestamp.clone(), name(secret).to_owned()));
         newest.cloned()
     }
 
-    /// The newest other Secret of this name: what was current before the rotation.
+    /// The newest other Secret of this name: what was current before the rotation, until that is completed.
     fn older_than(&self, wish: &str, current: &str) -> Option<Secret> {
+        if self.options.completed.contains(wish) {
+            return None;
+        }
         let state = self.state.lock();
-        let others = state.secrets.values().filter(|secret| label(secret, NAME) == wish && name(secret) != current);
-        others.max_by_key(|secret| (secret.metadata.creation_timestamp.clone(), name(secret).to_owned())).cloned()
+        let others = state
+            .secrets
+            .values()
+            .filter(|secret| label(secret, NAME) == wish && name(secret) != current);
+        others
+            .max_by_key(|secret| (secret.metadata.creation_timestamp.clone(), name(secret).to_owned()))
+            .cloned()
     }
 
     /// Notes that the Secret is in use.
@@ -321,7 +408,10 @@ impl<S: SecretStore> SecretsManager<S> {
 
 fn damaged(secret: &Secret, reason: &Unreadable) -> SecretsError {
     let reason = lib_error_chain::ErrorChain(reason).to_string();
-    SecretsError::Damaged { secret: name(secret).to_owned(), reason }
+    SecretsError::Damaged {
+        secret: name(secret).to_owned(),
+        reason,
+    }
 }
 
 fn is_due(info: &CertificateInfo, now: Timestamp) -> bool {

@@ -23,7 +23,10 @@ pub struct Lifetimes {
 
 impl Default for Lifetimes {
     fn default() -> Self {
-        Self { authority: DAY * 365 * 10, certificate: DAY * 365 }
+        Self {
+            authority: DAY * 365 * 10,
+            certificate: DAY * 365,
+        }
     }
 }
 
@@ -39,7 +42,10 @@ pub struct AuthorityWish {
 impl AuthorityWish {
     /// An authority by Gardener's name.
     pub fn new(name: &str, common_name: &str) -> Self {
-        Self { name: name.to_owned(), common_name: common_name.to_owned() }
+        Self {
+            name: name.to_owned(),
+            common_name: common_name.to_owned(),
+        }
     }
 }
 
@@ -139,10 +145,17 @@ pub struct SigningKey {
 pub(crate) type Data = BTreeMap<String, Vec<u8>>;
 
 pub(crate) fn data<const N: usize>(pairs: [(&str, String); N]) -> Data {
-    pairs.into_iter().map(|(key, value)| (key.to_owned(), value.into_bytes())).collect()
+    pairs
+        .into_iter()
+        .map(|(key, value)| (key.to_owned(), value.into_bytes()))
+        .collect()
 }
 
-pub(crate) fn new_authority(wish: &AuthorityWish, lifetimes: Lifetimes, clock: &dyn Clock) -> Result<Data, lib_pki::Error> {
+pub(crate) fn new_authority(
+    wish: &AuthorityWish,
+    lifetimes: Lifetimes,
+    clock: &dyn Clock,
+) -> Result<Data, lib_pki::Error> {
     let authority = CertificateAuthority::generate(&wish.common_name, lifetimes.authority, clock)?;
     Ok(data([
         ("ca.crt", authority.certificate_pem().to_owned()),
@@ -164,7 +177,10 @@ fn required<'a>(secret: &'a Secret, key: &'static str) -> Result<&'a str, Unread
 }
 
 pub(crate) fn read_authority(secret: &Secret) -> Result<CertificateAuthority, Unreadable> {
-    Ok(CertificateAuthority::from_pem(required(secret, "ca.crt")?, required(secret, "ca.key")?)?)
+    Ok(CertificateAuthority::from_pem(
+        required(secret, "ca.crt")?,
+        required(secret, "ca.key")?,
+    )?)
 }
 
 pub(crate) fn new_certificate(
@@ -205,9 +221,15 @@ pub(crate) fn read_signing_key(secret: &Secret) -> Result<String, Unreadable> {
 pub(crate) fn new_encryption_key(clock: &dyn Clock) -> Data {
     let bytes: [u8; 32] = rand::random();
     // The name is stored beside every value: it must be another one for another key.
-    data([("key", format!("key{}", clock.now().as_second())), ("secret", STANDARD.encode(bytes))])
+    data([
+        ("key", format!("key{}", clock.now().as_second())),
+        ("secret", STANDARD.encode(bytes)),
+    ])
 }
 
 pub(crate) fn read_encryption_key(secret: &Secret) -> Result<EncryptionKey, Unreadable> {
-    Ok(EncryptionKey { name: required(secret, "key")?.to_owned(), secret: required(secret, "secret")?.to_owned() })
+    Ok(EncryptionKey {
+        name: required(secret, "key")?.to_owned(),
+        secret: required(secret, "secret")?.to_owned(),
+    })
 }

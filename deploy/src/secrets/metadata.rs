@@ -83,7 +83,12 @@ pub(crate) fn owner_labels(manager_identity: &str) -> BTreeMap<String, String> {
 }
 
 /// The immutable Secret.
-pub(crate) fn secret(namespace: &str, name: String, labels: BTreeMap<String, String>, data: BTreeMap<String, Vec<u8>>) -> Secret {
+pub(crate) fn secret(
+    namespace: &str,
+    name: String,
+    labels: BTreeMap<String, String>,
+    data: BTreeMap<String, Vec<u8>>,
+) -> Secret {
     let is_certificate = data.contains_key("tls.crt") && data.contains_key("tls.key");
     Secret {
         metadata: ObjectMeta {
@@ -101,7 +106,12 @@ pub(crate) fn secret(namespace: &str, name: String, labels: BTreeMap<String, Str
 
 /// A label of a Secret; empty when it has none.
 pub(crate) fn label<'a>(secret: &'a Secret, key: &str) -> &'a str {
-    secret.metadata.labels.as_ref().and_then(|labels| labels.get(key)).map_or("", String::as_str)
+    secret
+        .metadata
+        .labels
+        .as_ref()
+        .and_then(|labels| labels.get(key))
+        .map_or("", String::as_str)
 }
 
 /// A Secret's name; empty when it has none.

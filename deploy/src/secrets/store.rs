@@ -36,19 +36,27 @@ pub struct KubeSecretStore {
 
 impl std::fmt::Debug for KubeSecretStore {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("KubeSecretStore").field("namespace", &self.secrets.namespace()).finish()
+        formatter
+            .debug_struct("KubeSecretStore")
+            .field("namespace", &self.secrets.namespace())
+            .finish()
     }
 }
 
 impl KubeSecretStore {
     /// The Secrets of `namespace`.
     pub fn new(client: Client, namespace: &str) -> Self {
-        Self { secrets: Api::namespaced(client, namespace) }
+        Self {
+            secrets: Api::namespaced(client, namespace),
+        }
     }
 }
 
 fn failed(action: &'static str) -> impl Fn(kube::Error) -> StoreError {
-    move |error| StoreError { action, source: Box::new(error) }
+    move |error| StoreError {
+        action,
+        source: Box::new(error),
+    }
 }
 
 impl SecretStore for KubeSecretStore {
@@ -61,9 +69,11 @@ impl SecretStore for KubeSecretStore {
     async fn create(&self, secret: &Secret) -> Result<Secret, StoreError> {
         match self.secrets.create(&PostParams::default(), secret).await {
             Ok(created) => Ok(created),
-            Err(kube::Error::Api(status)) if status.code == 409 => {
-                self.secrets.get(secret.metadata.name.as_deref().unwrap_or_default()).await.map_err(failed("get"))
-            }
+            Err(kube::Error::Api(status)) if status.code == 409 => self
+                .secrets
+                .get(secret.metadata.name.as_deref().unwrap_or_default())
+                .await
+                .map_err(failed("get")),
             Err(error) => Err(failed("create")(error)),
         }
     }

@@ -29,7 +29,12 @@ impl SecretStore for MemoryStore {
     async fn create(&self, secret: &Secret) -> Result<Secret, StoreError> {
         let mut created = secret.clone();
         created.metadata.creation_timestamp = Some(Time(self.clock.now()));
-        Ok(self.secrets.lock().entry(name(secret).to_owned()).or_insert(created).clone())
+        Ok(self
+            .secrets
+            .lock()
+            .entry(name(secret).to_owned())
+            .or_insert(created)
+            .clone())
     }
 
     async fn delete(&self, name: &str) -> Result<(), StoreError> {
@@ -47,14 +52,22 @@ impl World {
     fn new() -> Self {
         let start: Timestamp = "2026-03-01T00:00:00Z".parse().unwrap();
         let clock = Arc::new(ManualClock::at(start));
-        let store = MemoryStore { secrets: Arc::default(), clock };
-        Self { store, options: ManagerOptions::new("shoot--dev--first", "gardenlet") }
+        let store = MemoryStore {
+            secrets: Arc::default(),
+            clock,
+        };
+        Self {
+            store,
+            options: ManagerOptions::new("shoot--dev--first", "gardenlet"),
+        }
     }
 
     /// A manager as after a restart: it knows nothing but the store.
     async fn manager(&self) -> SecretsManager<MemoryStore> {
         let clock: Arc<dyn Clock> = Arc::<ManualClock>::clone(&self.store.clock);
-        SecretsManager::load(self.store.clone(), clock, self.options.clone()).await.unwrap()
+        SecretsManager::load(self.store.clone(), clock, self.options.clone())
+            .await
+            .unwrap()
     }
 
     fn advance_days(&self, days: u64) {
@@ -81,7 +94,12 @@ fn ca() -> AuthorityWish {
 }
 
 fn server(names: &[&str]) -> CertificateWish {
-    CertificateWish::server("kube-apiserver", "ca", names.iter().map(|name| (*name).to_owned()).collect(), Vec::new())
+    CertificateWish::server(
+        "kube-apiserver",
+        "ca",
+        names.iter().map(|name| (*name).to_owned()).collect(),
+        Vec::new(),
+    )
 }
 
 fn client() -> CertificateWish {
@@ -95,7 +113,14 @@ async fn names_labels_and_keys_are_gardeners() {
     let authority = manager.authority(&ca()).await.unwrap();
     assert_eq!(authority.secret_name, "ca");
     let secret = world.store.secrets.lock()["ca"].clone();
-    let labels: Vec<&str> = secret.metadata.labels.as_ref().unwrap().keys().map(String::as_str).collect();
+    let labels: Vec<&str> = secret
+        .metadata
+        .labels
+        .as_ref()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
     let expected = [
         "checksum-of-config",
         "issued-at-time",
@@ -107,11 +132,16 @@ async fn names_labels_and_keys_are_gardeners() {
         "valid-until-time",
     ];
     assert_eq!(labels, expected);
-    assert_eq!((label(&secret, "managed-by"), label(&secret, "manager-identity")), ("secrets-manager", "gardenlet"));
+    assert_eq!(
+        (label(&secret, "managed-by"), label(&secret, "manager-identity")),
+        ("secrets-manager", "gardenlet")
+    );
     assert_eq!(secret.immutable, Some(true));
     assert!(text(&secret, "ca.crt").is_some() && text(&secret, "ca.key").is_some());
     let certificate = manager.certificate(&server(&["localhost"])).await.unwrap();
-    assert!(name(&certificate).starts_with("kube-apiserver-") && name(&certificate).len() == "kube-apiserver-".len() + 8);
+    assert!(
+        name(&certificate).starts_with("kube-apiserver-") && name(&certificate).len() == "kube-apiserver-".len() + 8
+    );
     assert_eq!(certificate.type_.as_deref(), Some("kubernetes.io/tls"));
     assert!(!label(&certificate, "checksum-of-signing-ca").is_empty());
     let bundle = world.store.secrets.lock()[&authority.bundle_name].clone();
@@ -129,7 +159,10 @@ async fn a_restart_changes_nothing() {
         manager.certificate(&server(&["localhost"])).await.unwrap();
         manager.signing_key("service-account-key").await.unwrap();
         manager.encryption_keys("encryption-key").await.unwrap();
-        manager.derived("file", BTreeMap::from([("a".to_owned(), b"b".to_vec())])).await.unwrap();
+        manager
+            .derived("file", BTreeMap::from([("a".to_owned(), b"b".to_vec())]))
+            .await
+            .unwrap();
         assert_eq!(manager.cleanup().await.unwrap(), Vec::<String>::new());
         seen.push(world.store.secrets.lock().clone());
         world.advance_days(1);
@@ -168,7 +201,12 @@ async fn a_damaged_leaf_is_replaced_and_a_damaged_authority_is_reported() {
 
     world.damage("ca", "ca.key");
     let error = world.manager().await.authority(&ca()).await.unwrap_err();
-    assert!(error.to_string().starts_with("Secret ca is damaged, and making another would break"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .starts_with("Secret ca is damaged, and making another would break"),
+        "{error}"
+    );
     assert!(world.names().contains(&"ca".to_owned()));
 }
 
@@ -179,9 +217,19 @@ async fn an_authority_made_for_another_wish_is_kept() {
     // As another program writes it: another checksum, in another name.
     let mut foreign = world.store.secrets.lock().remove("ca").unwrap();
     foreign.metadata.name = Some("ca-f00dbabe".to_owned());
-    foreign.metadata.labels.as_mut().unwrap().insert("checksum-of-config".to_owned(), "1234".to_owned());
+    foreign
+        .metadata
+        .labels
+        .as_mut()
+        .unwrap()
+        .insert("checksum-of-config".to_owned(), "1234".to_owned());
     world.store.secrets.lock().insert("ca-f00dbabe".to_owned(), foreign);
-    let after = world.manager().await.authority(&AuthorityWish::new("ca", "another name")).await.unwrap();
+    let after = world
+        .manager()
+        .await
+        .authority(&AuthorityWish::new("ca", "another name"))
+        .await
+        .unwrap();
     assert_eq!(after.secret_name, "ca-f00dbabe");
     assert_eq!(before.authority.certificate_pem(), after.authority.certificate_pem());
 }
@@ -206,7 +254,10 @@ async fn certificates_are_renewed_in_time_and_authorities_are_not() {
     let make = async || {
         let manager = world.manager().await;
         let authority = manager.authority(&ca()).await.unwrap();
-        (authority.authority.certificate_pem().to_owned(), name(&manager.certificate(&client()).await.unwrap()).to_owned())
+        (
+            authority.authority.certificate_pem().to_owned(),
+            name(&manager.certificate(&client()).await.unwrap()).to_owned(),
+        )
     };
     let first = make().await;
     world.advance_days(200);
@@ -236,6 +287,13 @@ async fn while_an_authority_is_rotated_both_are_trusted_and_servers_keep_the_old
     // The old authority is in use, so it is not cleaned.
     manager.cleanup().await.unwrap();
     assert!(world.names().contains(&"ca".to_owned()));
+
+    world.options.completed.insert("ca".to_owned());
+    let manager = world.manager().await;
+    let after = manager.authority(&ca()).await.unwrap();
+    assert_eq!(after.authority.certificate_pem(), during.authority.certificate_pem());
+    assert_eq!(lib_pki::split_bundle(&after.bundle).unwrap().len(), 1);
+    assert!(manager.cleanup().await.unwrap().contains(&"ca".to_owned()));
 }
 
 #[tokio::test]
@@ -250,7 +308,10 @@ async fn keys_have_bundles_and_rotate() {
     let after = manager.signing_key("service-account-key").await.unwrap();
     assert_ne!(before.secret_name, after.secret_name);
     let bundle = world.store.secrets.lock()[&after.bundle_name].clone();
-    assert_eq!(text(&bundle, "bundle.key").unwrap().matches("BEGIN PUBLIC KEY").count(), 2);
+    assert_eq!(
+        text(&bundle, "bundle.key").unwrap().matches("BEGIN PUBLIC KEY").count(),
+        2
+    );
     let keys_after = manager.encryption_keys("encryption-key").await.unwrap();
     assert_eq!(keys_after.len(), 2);
     assert_eq!(keys_after[1], keys_before[0]);
@@ -261,7 +322,10 @@ async fn keys_have_bundles_and_rotate() {
 async fn a_certificate_needs_its_authority_first() {
     let world = World::new();
     let error = world.manager().await.certificate(&client()).await.unwrap_err();
-    assert_eq!(error.to_string(), "the authority ca of certificate admin was not asked for");
+    assert_eq!(
+        error.to_string(),
+        "the authority ca of certificate admin was not asked for"
+    );
 }
 
 #[tokio::test]

@@ -166,6 +166,16 @@ async fn who_waits_never_takes_the_end_before_for_the_end_of_this_one() {
 }
 
 #[tokio::test]
+async fn an_event_older_than_the_last_write_does_nothing() {
+    let world = world(|_| {});
+    let old = world.object();
+    world.reconcile().await;
+    let writes = world.cluster.writes().len();
+    assert!(!world.driver.reconcile(&old).await.unwrap());
+    assert_eq!(world.cluster.writes().len(), writes);
+}
+
+#[tokio::test]
 async fn the_actuator_gets_the_cluster_and_the_secret() {
     let world = world(|_| {});
     world.cluster.insert(&json!({

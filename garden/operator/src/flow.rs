@@ -24,8 +24,10 @@ const ACCESS_READY: &str = "Waiting for tokens";
 const CONTROLLERS: &str = "Deploying kube-controller-manager";
 const CONTROLLERS_READY: &str = "Waiting for kube-controller-manager";
 const SYSTEM: &str = "Setting up the virtual garden";
+const ADDRESS: &str = "Telling the virtual garden where gardener-apiserver is";
 const REGISTER: &str = "Registering the Gardener API";
 const GARDENER_API: &str = "Deploying gardener-apiserver";
+const GARDENER_API_RUNNING: &str = "Waiting for gardener-apiserver";
 const GARDENER_API_READY: &str = "Waiting for the Gardener API";
 const GARDENER_CONTROLLERS: &str = "Deploying gardener-controller-manager and gardener-scheduler";
 const GARDENER_READY: &str = "Waiting for Gardener's components";
@@ -72,8 +74,11 @@ fn add_control_plane(graph: &mut Graph<Work, StepError>) {
 /// Gardener's own processes. Their pods wait for tokens; the controllers also for the API that they watch.
 fn add_gardener(graph: &mut Graph<Work, StepError>) {
     graph.task(GARDENER_API).needs([ACCESS_READY, SYSTEM]).run(steps::gardener_api_server);
-    graph.task(REGISTER).needs([API_SERVER_READY]).run(steps::register_api);
-    graph.task(GARDENER_API_READY).needs([GARDENER_API, REGISTER]).run(steps::gardener_api_ready);
+    graph.task(GARDENER_API_RUNNING).needs([GARDENER_API]).run(steps::gardener_api_server_ready);
+    graph.task(ADDRESS).needs([API_SERVER_READY]).run(steps::gardener_api_address);
+    // The aggregator asks a new API for its documents at once, and when it does not answer only a minute later again.
+    graph.task(REGISTER).needs([ADDRESS, GARDENER_API_RUNNING]).run(steps::register_api);
+    graph.task(GARDENER_API_READY).needs([REGISTER]).run(steps::gardener_api_ready);
     graph.task(GARDENER_CONTROLLERS).needs([GARDENER_API_READY]).run(steps::gardener_controllers);
     graph.task(GARDENER_READY).needs([GARDENER_CONTROLLERS]).run(steps::gardener_ready);
 }
@@ -91,6 +96,7 @@ mod tests {
             (API_SERVER_READY, SYSTEM),
             (RESOURCE_MANAGER, ACCESS_READY),
             (ACCESS_READY, GARDENER_API),
+            (GARDENER_API_RUNNING, REGISTER),
             (GARDENER_API_READY, GARDENER_CONTROLLERS),
             (GATEWAY, DNS),
             (DNS, CLEANUP),

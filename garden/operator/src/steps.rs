@@ -293,12 +293,18 @@ pub(crate) async fn virtual_garden_system(work: Arc<Work>) -> Result<(), StepErr
 }
 
 /// Tells the virtual garden where Gardener's API server is.
-pub(crate) async fn register_api(work: Arc<Work>) -> Result<(), StepError> {
+pub(crate) async fn gardener_api_address(work: Arc<Work>) -> Result<(), StepError> {
     let made = work.made()?;
     let address = service_address(&work).await?;
     let (service, slice) = (virtual_garden::service(), virtual_garden::endpoint_slice(address));
-    let services = virtual_garden::api_services(&made.secrets.ca_gardener);
     try_join!(made.garden.apply(&service), made.garden.apply(&slice))?;
+    Ok(())
+}
+
+/// Tells the virtual garden what Gardener's API server serves.
+pub(crate) async fn register_api(work: Arc<Work>) -> Result<(), StepError> {
+    let made = work.made()?;
+    let services = virtual_garden::api_services(&made.secrets.ca_gardener);
     apply_all(&made.garden, &services).await?;
     Ok(())
 }
@@ -316,6 +322,10 @@ pub(crate) async fn gardener_api_server(work: Arc<Work>) -> Result<(), StepError
     let deployment = runtime::api_server(&work.settings, &common, &made.secrets.api_server, &endpoint);
     work.runtime.apply(&deployment).await?;
     Ok(())
+}
+
+pub(crate) async fn gardener_api_server_ready(work: Arc<Work>) -> Result<(), StepError> {
+    deployments_ready(&work, &[constants::DEPLOYMENT_GARDENER_API_SERVER]).await
 }
 
 /// Waits until the virtual garden answers for every group and version of Gardener's.

@@ -50,7 +50,7 @@ pub enum PushError {
 /// Assembles `image` and pushes it into the registry `host`. `others` are repositories that may have its layers already.
 pub async fn push(proxy: SocketAddr, host: &str, image: NamedImage, others: &[String]) -> Result<Pushed, PushError> {
     let name = format!("{}:{}", image.repository, image.tag);
-    let NamedImage { repository, tag, image } = image;
+    let NamedImage { name: _, repository, tag, image } = image;
     let assembled = tokio::task::spawn_blocking(move || image.assemble())
         .await
         .map_err(|_| PushError::Interrupted { image: name.clone() })?

@@ -19,6 +19,8 @@ const HYPERKUBE_NAMES: [&str; 7] =
 /// An image and the name it has in the registry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NamedImage {
+    /// The name in the image vector.
+    pub name: &'static str,
     /// The repository, without the registry's host.
     pub repository: String,
     /// The tag.
@@ -62,10 +64,10 @@ pub fn landscape_images(
     ])
 }
 
-fn named(vector: &ImageVector, name: &str, version: Option<&str>, image: Image) -> Result<NamedImage, ImageNotFound> {
+fn named(vector: &ImageVector, name: &'static str, version: Option<&str>, image: Image) -> Result<NamedImage, ImageNotFound> {
     let found = vector.find(name, version)?;
     let repository = found.repository.split_once('/').map_or(found.repository.as_str(), |(_, path)| path).to_owned();
-    Ok(NamedImage { repository, tag: found.tag.unwrap_or_else(|| "latest".to_owned()), image })
+    Ok(NamedImage { name, repository, tag: found.tag.unwrap_or_else(|| "latest".to_owned()), image })
 }
 
 /// What every program may expect: a place for temporary files, and names for the users that our pods run as.

@@ -9,5 +9,5 @@ mod runtime; // in the seed
 pub(crate) use self::garden::{
     GARDENLET_GROUP, GARDENLET_USER, PROJECT, PROJECT_NAMESPACE, SEED, SHOOT, cloud_profile, dns_secret, project, shoot,
 };
-pub(crate) use self::processes::{GARDENLET_KUBECONFIG, dns_extension, gardenlet, operator};
+pub(crate) use self::processes::{GARDENLET_KUBECONFIG, dns_extension, gardenlet, image_overwrite, operator};
 pub(crate) use self::runtime::{GARDEN, garden, namespace, priority_classes};

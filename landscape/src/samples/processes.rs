@@ -2,6 +2,7 @@
 //!
 //! Everything else in the seed the operator deploys. A later step brings the controller of DNS records by ControllerInstallation.
 
+use plan_images::{Image, OVERWRITE_ENVIRONMENT};
 use serde_json::{Value, json};
 
 use super::garden::SEED;
@@ -13,10 +14,15 @@ const HEALTH_PORT: u16 = 8081;
 /// The Secret with gardenlet's kubeconfig for the garden.
 pub(crate) const GARDENLET_KUBECONFIG: &str = "gardenlet-kubeconfig";
 
+/// The ConfigMap that puts our own image, by its digest, over the image vector.
+const IMAGES: &str = "image-vector-overwrite";
+const IMAGES_FOLDER: &str = "/etc/image-vector";
+const IMAGES_FILE: &str = "images.yaml";
+
 /// What tells one process from another.
 struct Process<'a> {
     name: &'a str,
-    image: &'a str,
+    image: &'a Image,
     arguments: Vec<String>,
     priority_class: &'a str,
     /// Files: name of the volume, its source, where it is mounted.
@@ -25,22 +31,37 @@ struct Process<'a> {
     annotations: Value,
 }
 
+/// Whoever plans pods of ours takes this image for them.
+pub(crate) fn image_overwrite(image: &Image) -> Value {
+    let entry = json!({"name": "kubeception", "repository": image.repository, "tag": image.tag});
+    json!({
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": IMAGES, "namespace": NAMESPACE},
+        "data": {IMAGES_FILE: json!({"images": [entry]}).to_string()},
+    })
+}
+
+fn images_volume() -> (&'static str, Value, &'static str) {
+    ("images", json!({"configMap": {"name": IMAGES}}), IMAGES_FOLDER)
+}
+
 /// gardener-operator. It makes everything of the garden: its rights are an administrator's.
-pub(crate) fn operator(image: &str) -> Vec<Value> {
+pub(crate) fn operator(image: &Image) -> Vec<Value> {
     let name = "gardener-operator";
     let process = Process {
         name,
         image,
         arguments: vec![name.to_owned(), format!("--health-port={HEALTH_PORT}")],
         priority_class: "gardener-garden-system-critical",
-        files: Vec::new(),
+        files: vec![images_volume()],
         annotations: json!({}),
     };
     [administrator(name), vec![deployment(&process)]].concat()
 }
 
 /// The controller of DNS records.
-pub(crate) fn dns_extension(image: &str) -> Vec<Value> {
+pub(crate) fn dns_extension(image: &Image) -> Vec<Value> {
     let name = "gardener-extension-provider-local";
     let process = Process {
         name,
@@ -54,7 +75,7 @@ pub(crate) fn dns_extension(image: &str) -> Vec<Value> {
 }
 
 /// gardenlet with its configuration. `kubeconfig` is a checksum of its kubeconfig: another one makes a new pod.
-pub(crate) fn gardenlet(image: &str, domain: &Domain, kubeconfig: &str) -> Vec<Value> {
+pub(crate) fn gardenlet(image: &Image, domain: &Domain, kubeconfig: &str) -> Vec<Value> {
     let name = "gardenlet";
     let configuration = json!({
         "apiVersion": "v1",
@@ -70,6 +91,7 @@ pub(crate) fn gardenlet(image: &str, domain: &Domain, kubeconfig: &str) -> Vec<V
         files: vec![
             ("config", json!({"configMap": {"name": name}}), "/etc/gardenlet/config"),
             ("kubeconfig", json!({"secret": {"secretName": GARDENLET_KUBECONFIG}}), "/etc/gardenlet/kubeconfig-garden"),
+            images_volume(),
         ],
         annotations: json!({"checksum/kubeconfig": kubeconfig}),
     };
@@ -156,6 +178,9 @@ fn pod(process: &Process<'_>) -> Value {
         volume
     });
     let mounts = process.files.iter().map(|(name, _, path)| json!({"name": name, "mountPath": path, "readOnly": true}));
+    let reads_images = process.files.iter().any(|(_, _, path)| *path == IMAGES_FOLDER);
+    let overwrite = json!({"name": OVERWRITE_ENVIRONMENT, "value": format!("{IMAGES_FOLDER}/{IMAGES_FILE}")});
+    let environment = if reads_images { vec![overwrite] } else { Vec::new() };
     let probe = |path: &str, period: u32| json!({"httpGet": {"path": path, "port": HEALTH_PORT}, "periodSeconds": period});
     json!({
         "automountServiceAccountToken": true,
@@ -171,7 +196,8 @@ fn pod(process: &Process<'_>) -> Value {
         "serviceAccountName": process.name,
         "containers": [{
             "name": process.name,
-            "image": process.image,
+            "image": process.image.to_string(),
+            "env": environment,
             "args": process.arguments,
             "livenessProbe": probe("/healthz", 10),
             "readinessProbe": probe("/readyz", 1),
@@ -203,8 +229,19 @@ mod tests {
     #[test]
     fn processes_are_deployed_as_reviewed() {
         let domain = Domain::of("test");
-        let all = [operator("image"), dns_extension("image"), gardenlet("image", &domain, "checksum")].concat();
+        let image = Image { repository: "registry/kubeception".to_owned(), tag: Some("sha256:0123".to_owned()) };
+        let mut all = vec![image_overwrite(&image)];
+        all.extend([operator(&image), dns_extension(&image), gardenlet(&image, &domain, "checksum")].concat());
         expect_test::expect_file!["../../tests/golden/processes.yaml"].assert_eq(&to_yaml(&all));
+    }
+
+    #[test]
+    fn the_overwrite_is_an_image_vector() {
+        let image = Image { repository: "registry/kubeception".to_owned(), tag: Some("sha256:0123".to_owned()) };
+        let config_map = image_overwrite(&image);
+        let text = config_map["data"][IMAGES_FILE].as_str().unwrap();
+        let vector = plan_images::ImageVector::embedded().unwrap().with_overwrite(text).unwrap();
+        assert_eq!(vector.find("kubeception", None).unwrap(), image);
     }
 
     #[test]

@@ -5,7 +5,9 @@
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 
-use landscape_upstream::{Cache, LANDSCAPE};
+use landscape_upstream::LANDSCAPE;
+
+use super::context::Settings;
 
 const GIB: u64 = 1 << 30;
 
@@ -46,6 +48,8 @@ pub struct HostFacts {
     pub missing_components: Vec<String>,
     /// The proxy's port, when another program has it.
     pub port_taken: Option<u16>,
+    /// Whether our own binary needs libraries of this host: then it runs nowhere else.
+    pub is_dynamic: bool,
     /// Whether the landscape is there already: then it has its disk and memory.
     pub is_running: bool,
 }
@@ -62,7 +66,9 @@ pub struct Problem {
 
 impl HostFacts {
     /// Looks at this host. `is_running` says whether the landscape's cloud answers already.
-    pub fn gather(state: &Path, cache: &Cache, proxy_port: u16, is_running: bool) -> Self {
+    pub fn gather(state: &Path, settings: &Settings, is_running: bool) -> Self {
+        let Settings { cache, proxy_port, own_binary, .. } = settings;
+        let proxy_port = *proxy_port;
         let missing_tools = TOOLS.iter().filter(|(tool, _)| find_program(tool).is_none());
         let missing_components = LANDSCAPE.iter().filter(|component| !cache.has(component));
         let port_free = || TcpListener::bind((Ipv4Addr::LOCALHOST, proxy_port)).is_ok();
@@ -73,6 +79,7 @@ impl HostFacts {
             missing_tools: missing_tools.map(|(tool, package)| ((*tool).to_owned(), (*package).to_owned())).collect(),
             missing_components: missing_components.map(|component| component.directory()).collect(),
             port_taken: (!is_running && !port_free()).then_some(proxy_port),
+            is_dynamic: is_dynamic(own_binary),
             is_running,
         }
     }
@@ -100,6 +107,10 @@ pub fn problems(facts: &HostFacts) -> Vec<Problem> {
         let what = format!("upstream components are not built: {}", facts.missing_components.join(", "));
         problems.push(problem(what, "run `make upstream`".to_owned()));
     }
+    if facts.is_dynamic {
+        let what = "this binary is linked to libraries of this host, but pods run it, too".to_owned();
+        problems.push(problem(what, "build it with `cargo xtask static-binary`".to_owned()));
+    }
     if let Some(port) = facts.port_taken {
         let remedy = format!("stop what listens there (`ss -ltnp 'sport = :{port}'`), or choose another with --proxy-port");
         problems.push(problem(format!("port {port} of 127.0.0.1 is in use"), remedy));
@@ -124,6 +135,12 @@ fn find_program(name: &str) -> Option<PathBuf> {
     let own = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::env::split_paths(&own).chain(PROGRAM_FOLDERS.iter().map(PathBuf::from));
     folders.map(|folder| folder.join(name)).find(|path| path.is_file())
+}
+
+/// A program that names an interpreter (a loader of libraries) is a dynamic one. What cannot be read is not judged.
+fn is_dynamic(program: &Path) -> bool {
+    let output = std::process::Command::new("ldd").arg(program).output();
+    output.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).contains("=>"))
 }
 
 /// The file system of the first folder of the path that exists.
@@ -175,6 +192,10 @@ mod tests {
         check(
             |facts| facts.missing_components = vec!["coredns-1.12.4".into()],
             &["upstream components are not built: coredns-1.12.4: run `make upstream`"],
+        );
+        check(
+            |facts| facts.is_dynamic = true,
+            &["this binary is linked to libraries of this host, but pods run it, too: build it with `cargo xtask static-binary`"],
         );
         check(
             |facts| facts.port_taken = Some(6480),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use cloud_client::{Machine, MachineSpec, Network, NetworkSpec, Phase as CloudPhase};
 use futures::future::try_join_all;
+use plan_images::Image;
 use tokio::time::Instant;
 
 use super::context::{Context, Phase};
@@ -71,13 +72,18 @@ pub(crate) async fn build_machine_image(phase: Phase) -> Result<(), UpError> {
 pub(crate) async fn push_images(phase: Phase) -> Result<(), UpError> {
     let context = &phase.context;
     let images = landscape_images(&context.settings.cache, &context.settings.own_binary, &context.images)?;
-    // Images that share a layer go one after the other: the second takes over what the first has sent.
+    let (first, others): (Vec<NamedImage>, Vec<NamedImage>) = images.into_iter().partition(|image| image.name == "hyperkube");
+    // The booting machine waits for this one; what is pushed beside it would only slow it down.
+    for image in first {
+        push_image(&phase, image, &[]).await?;
+    }
+    // Images of our own binary share its layer: they go one after the other, and the second takes over what the first has sent.
     let (own, others): (Vec<NamedImage>, Vec<NamedImage>) =
-        images.into_iter().partition(|image| image.image.entrypoint.first().is_some_and(|program| program.ends_with("/kubeception")));
-    let own_repositories: Vec<String> = own.iter().map(|image| image.repository.clone()).collect();
+        others.into_iter().partition(|image| matches!(image.name, "kubeception" | "pause"));
+    let repositories: Vec<String> = own.iter().map(|image| image.repository.clone()).collect();
     let push_own = async {
         for image in own {
-            push_image(&phase, image, &own_repositories).await?;
+            push_image(&phase, image, &repositories).await?;
         }
         Ok::<(), UpError>(())
     };
@@ -88,7 +94,12 @@ pub(crate) async fn push_images(phase: Phase) -> Result<(), UpError> {
 
 async fn push_image(phase: &Phase, image: NamedImage, others: &[String]) -> Result<(), UpError> {
     let context = &phase.context;
+    let name = image.name;
     let pushed = push(context.proxy(), &context.domain.registry(), image, others).await?;
+    if name == "kubeception" {
+        let tagged = context.images.find(name, None)?;
+        let _ = context.own_image.set(Image { tag: Some(pushed.digest), ..tagged });
+    }
     if pushed.sent > 0 {
         phase.changed();
         phase.detail(format!("{}:{} ({} MB)", pushed.repository, pushed.tag, pushed.sent / 1_000_000));

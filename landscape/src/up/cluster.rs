@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use controller::apply::{Applier, ApplyError};
+use controller::apply::{Applier, ApplyError, describe};
 use controller::connect::from_kubeconfig_str;
 use futures::{StreamExt, TryStreamExt};
+use http::header::CONTENT_TYPE;
 use kube::Client;
 use lib_error_chain::ErrorChain;
 use serde_json::Value;
@@ -58,10 +59,9 @@ impl Cluster {
     pub(crate) async fn apply(&self, phase: &Phase, object: Value) -> Result<(), UpError> {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let before = self.find(&object).await;
-            match self.applier.apply_value(&object).await {
-                Ok(after) => {
-                    if before.is_none_or(|before| is_different(&before, &serde_json::to_value(after).unwrap_or_default())) {
+            match self.try_apply(&object).await {
+                Ok(changed) => {
+                    if changed {
                         phase.changed();
                     }
                     return Ok(());
@@ -73,21 +73,84 @@ impl Cluster {
         }
     }
 
-    /// The object as it is in the cluster. Errors count as its absence: the apply that follows will tell them.
+    /// Applies one object, and says whether that changed anything.
+    async fn try_apply(&self, object: &Value) -> Result<bool, ApplyError> {
+        let before = self.find(object).await;
+        if is_aggregated(object) {
+            return self.upsert(object, before).await;
+        }
+        let after = self.applier.apply_value(object).await?;
+        let after = serde_json::to_value(after).unwrap_or_default();
+        Ok(before.is_none_or(|before| is_different(&before, &after)))
+    }
+
+    /// Creates the object, or merges it into the one that is there, for servers that know no server-side apply.
+    async fn upsert(&self, object: &Value, before: Option<Value>) -> Result<bool, ApplyError> {
+        if before.as_ref().is_some_and(|before| is_within(object, before)) {
+            return Ok(false);
+        }
+        let name = name_of(object);
+        let collection = self.collection(object).await.ok_or(ApplyError::Incomplete("a known kind"))?;
+        let own_name = object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+        let request = match before {
+            None => http::Request::post(collection).header(CONTENT_TYPE, "application/json"),
+            Some(_) => {
+                http::Request::patch(format!("{collection}/{own_name}")).header(CONTENT_TYPE, "application/merge-patch+json")
+            }
+        };
+        let failed = |source| ApplyError::Apply { object: name.clone(), source: Box::new(source) };
+        let request = request.body(object.to_string().into_bytes()).map_err(kube::Error::HttpError).map_err(failed)?;
+        self.applier.client().request::<Value>(request).await.map_err(failed)?;
+        Ok(true)
+    }
+
+    /// The object as it is in the cluster. Errors count as its absence: what follows will tell them.
     async fn find(&self, object: &Value) -> Option<Value> {
-        let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str);
-        let client = self.applier.client();
-        let mapping = self.applier.mapper().find(client, text("/apiVersion")?, text("/kind")?).await.ok()?;
-        let path = format!("{}/{}", mapping.collection_path(text("/metadata/namespace")), text("/metadata/name")?);
+        let name = object.pointer("/metadata/name").and_then(Value::as_str)?;
+        let path = format!("{}/{name}", self.collection(object).await?);
         let request = http::Request::get(path).body(Vec::new()).ok()?;
-        client.request(request).await.ok()
+        self.applier.client().request(request).await.ok()
+    }
+
+    /// Where objects of this kind lie.
+    async fn collection(&self, object: &Value) -> Option<String> {
+        let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str);
+        let mapper = self.applier.mapper();
+        let mapping = mapper.find(self.applier.client(), text("/apiVersion")?, text("/kind")?).await.ok()?;
+        Some(mapping.collection_path(text("/metadata/namespace")))
+    }
+}
+
+/// An object in messages.
+fn name_of(object: &Value) -> String {
+    let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str);
+    describe(text("/kind").unwrap_or_default(), text("/metadata/namespace"), text("/metadata/name").unwrap_or_default())
+}
+
+/// Whether our own API server serves the kind: it knows patches, but no server-side apply yet.
+fn is_aggregated(object: &Value) -> bool {
+    const GROUPS: [&str; 4] = ["core", "operations", "security", "seedmanagement"];
+    let group = object["apiVersion"].as_str().and_then(|version| version.split_once('/')).map(|(group, _)| group);
+    group.and_then(|group| group.strip_suffix(".gardener.cloud")).is_some_and(|group| GROUPS.contains(&group))
+}
+
+/// Whether everything that `wished` says is so in `actual`.
+fn is_within(wished: &Value, actual: &Value) -> bool {
+    match (wished, actual) {
+        (Value::Object(wished), Value::Object(actual)) => {
+            wished.iter().all(|(key, value)| actual.get(key).is_some_and(|actual| is_within(value, actual)))
+        }
+        (Value::Array(wished), Value::Array(actual)) => {
+            wished.len() == actual.len() && wished.iter().zip(actual).all(|(wished, actual)| is_within(wished, actual))
+        }
+        _ => wished == actual,
     }
 }
 
 /// Whether waiting cannot help: the server understood, and refused what was asked.
 fn is_final(error: &ApplyError) -> bool {
     match error.api_error() {
-        Some(kube::Error::Api(status)) => matches!(status.code, 400 | 405 | 409 | 422),
+        Some(kube::Error::Api(status)) => matches!(status.code, 400 | 405 | 409 | 415 | 422),
         _ => matches!(error, ApplyError::Incomplete(_) | ApplyError::Encode { .. }),
     }
 }
@@ -123,5 +186,28 @@ mod tests {
         let wished = json!({"metadata": {"name": "a", "resourceVersion": "2"}, "spec": {"a": 2}});
         assert!(!is_different(&before, &reported));
         assert!(is_different(&before, &wished));
+    }
+
+    #[test]
+    fn defaults_are_no_difference_and_lists_are_compared_whole() {
+        let actual = json!({"spec": {"a": 1, "defaulted": true, "list": [{"name": "x", "defaulted": 1}]}});
+        assert!(is_within(&json!({"spec": {"a": 1, "list": [{"name": "x"}]}}), &actual));
+        assert!(!is_within(&json!({"spec": {"a": 2}}), &actual));
+        assert!(!is_within(&json!({"spec": {"list": []}}), &actual));
+        assert!(!is_within(&json!({"spec": {"new": 1}}), &actual));
+    }
+
+    #[test]
+    fn our_own_api_is_told_from_kubernetes_and_from_custom_resources() {
+        let cases = [
+            ("core.gardener.cloud/v1beta1", true),
+            ("security.gardener.cloud/v1alpha1", true),
+            ("operator.gardener.cloud/v1alpha1", false),
+            ("apps/v1", false),
+            ("v1", false),
+        ];
+        for (version, expected) in cases {
+            assert_eq!(is_aggregated(&json!({"apiVersion": version})), expected, "{version}");
+        }
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use landscape_upstream::Cache;
 use lib_clock::Clock;
 use parking_lot::Mutex;
-use plan_images::ImageVector;
+use plan_images::{Image, ImageVector};
 use tokio::sync::OnceCell;
 
 use super::cluster::Cluster;
@@ -41,12 +41,15 @@ pub(crate) struct Context {
     pub(crate) pki: SeedPki,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) cloud: cloud_client::Client,
+    /// The image of our own processes by its digest: a rebuilt binary is another image, though its tag is the same.
+    pub(crate) own_image: OnceCell<Image>,
     /// The seed, as its administrator.
     pub(crate) seed: OnceCell<Cluster>,
     /// The virtual garden, as its administrator.
     pub(crate) garden: OnceCell<Cluster>,
     pub(crate) progress: Arc<dyn Progress>,
     changed: Mutex<BTreeSet<&'static str>>,
+    waited: Mutex<BTreeSet<&'static str>>,
     details: Mutex<BTreeMap<&'static str, String>>,
 }
 
@@ -66,10 +69,12 @@ impl Context {
             pki,
             clock,
             cloud,
+            own_image: OnceCell::new(),
             seed: OnceCell::new(),
             garden: OnceCell::new(),
             progress,
             changed: Mutex::default(),
+            waited: Mutex::default(),
             details: Mutex::default(),
         })
     }
@@ -100,6 +105,16 @@ impl Context {
         Ok(self.images.find(name, Some(version))?.to_string())
     }
 
+    /// Our own image, once it is pushed.
+    pub(crate) fn own_image(&self) -> Result<&Image, UpError> {
+        self.own_image.get().ok_or(UpError::NoImage)
+    }
+
+    /// Whether the phase had to wait for something.
+    pub(crate) fn has_waited(&self, phase: &'static str) -> bool {
+        self.waited.lock().contains(phase)
+    }
+
     /// Whether the phase made or changed anything.
     pub(crate) fn has_changed(&self, phase: &'static str) -> bool {
         self.changed.lock().contains(phase)
@@ -128,6 +143,12 @@ impl Phase {
     pub(crate) fn detail(&self, text: impl AsRef<str>) {
         self.context.progress.detail(self.name, text.as_ref());
         self.context.details.lock().insert(self.name, text.as_ref().to_owned());
+    }
+
+    /// Says what is waited for.
+    pub(crate) fn waiting(&self, text: impl AsRef<str>) {
+        self.context.waited.lock().insert(self.name);
+        self.detail(text);
     }
 
     /// Notes that this run made or changed something.

@@ -79,6 +79,9 @@ pub enum UpError {
     /// A phase ran before the one that it needs: a mistake in the flow.
     #[error("there is no client for the {0} yet")]
     NoClient(&'static str),
+    /// A phase ran before the images were pushed: a mistake in the flow.
+    #[error("our own image is not pushed yet")]
+    NoImage,
     /// An object was refused.
     #[error(transparent)]
     Apply(#[from] controller::apply::ApplyError),

@@ -45,6 +45,8 @@ pub struct PhaseTime {
     pub took: Duration,
     /// Whether it made or changed anything.
     pub changed: bool,
+    /// Whether it had to wait for something.
+    pub waited: bool,
 }
 
 /// What a bring-up came to.
@@ -88,7 +90,7 @@ pub async fn up(
     let paths = Paths::of(&settings.landscape);
     let cloud = cloud_client::Client::unix(cloud_client::socket_path(&settings.landscape));
     let is_running = cloud.info().await.is_ok();
-    let facts = HostFacts::gather(&paths.state(), &settings.cache, settings.proxy_port, is_running);
+    let facts = HostFacts::gather(&paths.state(), &settings, is_running);
     let problems = problems(&facts);
     if !problems.is_empty() {
         return Err(UpError::NotReady(problems));
@@ -109,12 +111,12 @@ fn flow(with_shoot: bool) -> Result<Flow<Context, UpError>, UpError> {
     builder.phase(IMAGES, &[CLOUD], minutes(5), |phase| Box::pin(push_images(phase)));
     builder.phase(SEED_MACHINE, &[CLOUD, MACHINE_IMAGE], minutes(2), |phase| Box::pin(make_machine(phase)));
     builder.phase(SEED_API, &[SEED_MACHINE], minutes(6), |phase| Box::pin(wait_for_api(phase, Duration::from_secs(300))));
-    builder.phase(SEED_SYSTEM, &[SEED_API], minutes(2), |phase| Box::pin(apply_system(phase)));
+    // Both run our own image: they need its digest.
+    builder.phase(SEED_SYSTEM, &[SEED_API, IMAGES], minutes(2), |phase| Box::pin(apply_system(phase)));
     builder.phase(DEFINITIONS, &[SEED_API], minutes(2), |phase| Box::pin(apply_definitions(phase)));
     builder.phase(SEED_READY, &[SEED_SYSTEM], minutes(5), |phase| Box::pin(wait_for_system(phase, Duration::from_secs(240))));
-    builder.phase(OPERATOR, &[DEFINITIONS], minutes(2), |phase| Box::pin(garden::apply(phase)));
-    // The operator's pod needs its image: a failed push is told as such, not as a garden that does not come.
-    builder.phase(GARDEN, &[OPERATOR, IMAGES], minutes(6), |phase| Box::pin(garden::wait(phase, Duration::from_secs(300))));
+    builder.phase(OPERATOR, &[DEFINITIONS, IMAGES], minutes(2), |phase| Box::pin(garden::apply(phase)));
+    builder.phase(GARDEN, &[OPERATOR], minutes(6), |phase| Box::pin(garden::wait(phase, Duration::from_secs(300))));
     builder.phase(CONTENT, &[GARDEN], minutes(2), |phase| Box::pin(garden::apply_content(phase)));
     builder.phase(GARDENLET, &[GARDEN], minutes(3), |phase| Box::pin(gardenlet::apply(phase)));
     let needs = [GARDENLET, CONTENT];
@@ -153,6 +155,7 @@ async fn run_phase(phase: Phase, action: Action) -> Result<(), UpError> {
     let end = match &result {
         Err(_) => PhaseEnd::Failed,
         Ok(()) if context.has_changed(name) => PhaseEnd::Changed,
+        Ok(()) if context.has_waited(name) => PhaseEnd::Reached,
         Ok(()) => PhaseEnd::Unchanged,
     };
     context.progress.finished(name, began.elapsed(), end);
@@ -175,7 +178,8 @@ fn summarize(context: &Context, report: Report<UpError>) -> Result<Summary, UpEr
             Outcome::Succeeded | Outcome::Skipped | Outcome::Blocked | Outcome::Cancelled => {}
         }
         let changed = context.has_changed(name);
-        phases.push(PhaseTime { name, started: task.started.unwrap_or_default(), took: task.took, changed });
+        let waited = context.has_waited(name);
+        phases.push(PhaseTime { name, started: task.started.unwrap_or_default(), took: task.took, changed, waited });
     }
     let landscape = context.settings.landscape.clone();
     Ok(Summary { landscape, phases, took, changed: context.has_changed_anything() })
@@ -193,11 +197,11 @@ mod tests {
             images in the registry <- local cloud
             seed machine <- local cloud, machine image
             seed API server <- seed machine
-            seed system components <- seed API server
+            seed system components <- images in the registry, seed API server
             resource definitions <- seed API server
             seed ready <- seed system components
-            operator <- resource definitions
-            garden ready <- images in the registry, operator
+            operator <- images in the registry, resource definitions
+            garden ready <- operator
             cloud profile and project <- garden ready
             gardenlet <- garden ready
             seed takes shoots <- cloud profile and project, gardenlet

@@ -23,12 +23,13 @@ const CONDITIONS: [&str; 3] =
 pub(crate) async fn apply(phase: Phase) -> Result<(), UpError> {
     let context = &phase.context;
     let seed = context.seed()?;
-    let image = context.image("kubeception")?;
+    let image = context.own_image()?;
     let token = context.cloud.token().await?;
     let mut objects = vec![samples::namespace(), samples::dns_secret(CLOUD_API, &token)];
     objects.extend(samples::priority_classes()?);
-    objects.extend(samples::dns_extension(&image));
-    objects.extend(samples::operator(&image));
+    objects.push(samples::image_overwrite(image));
+    objects.extend(samples::dns_extension(image));
+    objects.extend(samples::operator(image));
     objects.push(samples::garden(&context.settings.landscape, &context.domain));
     seed.apply_all(&phase, objects).await
 }
@@ -41,7 +42,7 @@ pub(crate) async fn wait(phase: Phase, deadline: Duration) -> Result<(), UpError
     until(&gardens, samples::GARDEN, "to be ready", deadline, |garden| {
         let state = garden.map_or_else(|| Progress::Waiting("absent".to_owned()), garden_state);
         if let Progress::Waiting(text) = &state {
-            phase.detail(text);
+            phase.waiting(text);
         }
         state
     })

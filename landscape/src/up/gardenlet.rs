@@ -56,7 +56,7 @@ pub(crate) async fn apply(phase: Phase) -> Result<(), UpError> {
         }
     };
     let checksum = format!("{:x}", Sha256::digest(&kubeconfig));
-    let objects = samples::gardenlet(&context.image("kubeception")?, &context.domain, &checksum[..16]);
+    let objects = samples::gardenlet(context.own_image()?, &context.domain, &checksum[..16]);
     seed.apply_all(&phase, objects).await
 }
 
@@ -144,10 +144,7 @@ pub(crate) async fn wait(phase: Phase, deadline: Duration) -> Result<(), UpError
         };
         match missing {
             None => Progress::Done,
-            Some(text) => {
-                phase.detail(&text);
-                Progress::Waiting(text)
-            }
+            Some(text) => super::seed::wait(&phase, &text),
         }
     })
     .await?;

@@ -1,6 +1,6 @@
 //! What a user sees of the bring-up while it runs: lines that move on a terminal, plain lines in a log.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,8 @@ use parking_lot::Mutex;
 pub enum PhaseEnd {
     /// It made or changed something.
     Changed,
+    /// It only waited for something that came.
+    Reached,
     /// Everything was there.
     Unchanged,
     /// It failed.
@@ -38,7 +40,8 @@ pub struct Console {
 
 struct Line {
     bar: ProgressBar,
-    detail: String,
+    /// What was said already: in a log nothing is said twice.
+    said: BTreeSet<String>,
 }
 
 impl Default for Console {
@@ -72,15 +75,14 @@ impl Progress for Console {
         if self.terminal.is_none() {
             self.say(&format!("{phase} ..."));
         }
-        self.lines.lock().insert(phase, Line { bar, detail: String::new() });
+        self.lines.lock().insert(phase, Line { bar, said: BTreeSet::new() });
     }
 
     fn detail(&self, phase: &'static str, text: &str) {
         let mut lines = self.lines.lock();
-        let Some(line) = lines.get_mut(phase).filter(|line| line.detail != text) else { return };
-        text.clone_into(&mut line.detail);
+        let Some(line) = lines.get_mut(phase) else { return };
         line.bar.set_message(text.to_owned());
-        if self.terminal.is_none() {
+        if self.terminal.is_none() && line.said.insert(text.to_owned()) {
             self.say(&format!("{phase}: {text}"));
         }
     }
@@ -90,7 +92,7 @@ impl Progress for Console {
             line.bar.finish_and_clear();
         }
         let (mark, note) = match end {
-            PhaseEnd::Changed => ("+", ""),
+            PhaseEnd::Changed | PhaseEnd::Reached => ("+", ""),
             PhaseEnd::Unchanged => ("=", "  (was there)"),
             PhaseEnd::Failed => ("!", "  FAILED"),
         };

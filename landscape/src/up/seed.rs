@@ -53,7 +53,7 @@ pub(crate) async fn is_ready(client: kube::Client, phase: &Phase) -> Progress {
                 kube::Error::Api(status) => format!("answers {}", status.code),
                 other => ErrorChain(other).to_string(),
             };
-            phase.detail(&state);
+            phase.waiting(&state);
             Progress::Waiting(state)
         }
     }
@@ -74,12 +74,12 @@ pub(crate) async fn apply_system(phase: Phase) -> Result<(), UpError> {
         cluster_domain: CLUSTER_DOMAIN.to_owned(),
     }));
     objects.extend(plan_system::plan_local_storage(&LocalStorage {
-        image: context.image("kubeception")?,
+        image: context.own_image()?.to_string(),
         provisioner: PROVISIONER.to_owned(),
         directory: VOLUMES.to_owned(),
     }));
     objects.extend(plan_system::plan_cloud_controller(&CloudController {
-        image: context.image("kubeception")?,
+        image: context.own_image()?.to_string(),
         endpoint: CLOUD_API.to_owned(),
         token: context.cloud.token().await?,
         network: NETWORK.to_owned(),
@@ -100,13 +100,17 @@ pub(crate) async fn wait_for_system(phase: Phase, deadline: Duration) -> Result<
     let nodes: Api<Node> = Api::all(client.clone());
     until(&nodes, MACHINE, "to be ready", deadline, |node| match node {
         Some(node) if is_node_ready(node) => Progress::Done,
-        Some(_) => Progress::Waiting("not ready".to_owned()),
-        None => Progress::Waiting("not registered".to_owned()),
+        Some(_) => wait(&phase, "the node is not ready"),
+        None => wait(&phase, "the node is not registered"),
     })
     .await?;
+    let deployments: Api<Deployment> = Api::namespaced(client, "kube-system");
     for name in ["coredns", "cloud-controller-manager-local"] {
-        phase.detail(format!("{name} to be available"));
-        wait_for_deployment(client.clone(), "kube-system", name, deadline).await?;
+        until(&deployments, name, "to be available", deadline, |deployment| match deployment {
+            Some(deployment) if is_available(deployment) => Progress::Done,
+            _ => wait(&phase, &format!("{name} is not available")),
+        })
+        .await?;
     }
     Ok(())
 }
@@ -116,30 +120,16 @@ fn is_node_ready(node: &Node) -> bool {
     conditions.into_iter().flatten().any(|condition| condition.type_ == "Ready" && condition.status == "True")
 }
 
-/// Waits until a Deployment has rolled out.
-pub(crate) async fn wait_for_deployment(
-    client: kube::Client,
-    namespace: &str,
-    name: &str,
-    deadline: Duration,
-) -> Result<(), UpError> {
-    let deployments: Api<Deployment> = Api::namespaced(client, namespace);
-    until(&deployments, name, "to be available", deadline, |deployment| match deployment {
-        Some(deployment) => rollout(deployment),
-        None => Progress::Waiting("absent".to_owned()),
-    })
-    .await?;
-    Ok(())
+/// Tells what is waited for.
+pub(crate) fn wait(phase: &Phase, text: &str) -> Progress {
+    phase.waiting(text);
+    Progress::Waiting(text.to_owned())
 }
 
-fn rollout(deployment: &Deployment) -> Progress {
+/// Whether all pods of the latest version are there.
+fn is_available(deployment: &Deployment) -> bool {
     let wished = deployment.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
     let status = deployment.status.clone().unwrap_or_default();
-    let observed = status.observed_generation >= deployment.metadata.generation;
-    let (updated, available) = (status.updated_replicas.unwrap_or(0), status.available_replicas.unwrap_or(0));
-    if observed && updated >= wished && available >= wished {
-        Progress::Done
-    } else {
-        Progress::Waiting(format!("{available} of {wished} available"))
-    }
+    let is_observed = status.observed_generation >= deployment.metadata.generation;
+    is_observed && status.updated_replicas.unwrap_or(0) >= wished && status.available_replicas.unwrap_or(0) >= wished
 }

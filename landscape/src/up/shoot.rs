@@ -28,7 +28,7 @@ pub(crate) async fn make(phase: Phase, deadline: Duration) -> Result<(), UpError
     until(&shoots, SHOOT, "to be created", deadline, |shoot| {
         let state = shoot.map_or_else(|| Progress::Waiting("absent".to_owned()), shoot_state);
         if let Progress::Waiting(text) = &state {
-            phase.detail(text);
+            phase.waiting(text);
         }
         state
     })

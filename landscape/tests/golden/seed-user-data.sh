@@ -371,11 +371,11 @@ snapshot=kubernetes-programs
 layers=$(printf '%s\n' "$pulled" | sed -n 's/^image chain ID: //p')
 root=$(mktemp -d)
 ctr snapshots rm "$snapshot" 2>/dev/null || true
-ctr snapshots view "$snapshot" "$layers" >/dev/null 2>&1
-eval "$(ctr snapshots mounts "$root" "$snapshot" 2>/dev/null)"
+eval "$(ctr snapshots view --target "$root" "$snapshot" "$layers" 2>/dev/null)"
 cp "$root/usr/local/bin/hyperkube" /usr/local/bin/hyperkube.partial
 umount "$root"
-ctr snapshots rm "$snapshot" 2>/dev/null
+# containerd may have collected it already: nothing refers to it.
+ctr snapshots rm "$snapshot" 2>/dev/null || true
 mv /usr/local/bin/hyperkube.partial /usr/local/bin/hyperkube
 ln -sf hyperkube /usr/local/bin/kubelet
 ln -sf hyperkube /usr/local/bin/kubectl

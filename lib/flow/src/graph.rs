@@ -58,7 +58,11 @@ pub enum GraphError {
 }
 
 fn names(tasks: &[TaskId]) -> String {
-    tasks.iter().map(|task| format!("`{task}`")).collect::<Vec<_>>().join(", ")
+    tasks
+        .iter()
+        .map(|task| format!("`{task}`"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 pub(crate) type Action<C, E> = Box<dyn FnOnce(Arc<C>) -> BoxFuture<'static, Result<(), E>> + Send>;
@@ -84,7 +88,10 @@ impl<C, E> Default for Graph<C, E> {
 
 impl<C, E> fmt::Debug for Graph<C, E> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_list().entries(self.tasks.iter().map(|task| task.id)).finish()
+        formatter
+            .debug_list()
+            .entries(self.tasks.iter().map(|task| task.id))
+            .finish()
     }
 }
 
@@ -96,7 +103,13 @@ impl<C, E> Graph<C, E> {
 
     /// Begins a task; [`TaskBuilder::run`] adds it to the graph.
     pub fn task(&mut self, name: impl Into<TaskId>) -> TaskBuilder<'_, C, E> {
-        TaskBuilder { graph: self, id: name.into(), needs: BTreeSet::new(), skipped: false, deadline: None }
+        TaskBuilder {
+            graph: self,
+            id: name.into(),
+            needs: BTreeSet::new(),
+            skipped: false,
+            deadline: None,
+        }
     }
 
     /// Checks the graph: every name is there, none twice, and no task waits for itself.
@@ -109,7 +122,10 @@ impl<C, E> Graph<C, E> {
         }
         for task in &self.tasks {
             if let Some(needed) = task.needs.iter().find(|needed| !known.contains(needed)) {
-                return Err(GraphError::UnknownDependency { task: task.id, needed: *needed });
+                return Err(GraphError::UnknownDependency {
+                    task: task.id,
+                    needed: *needed,
+                });
             }
         }
         let flow = Flow { tasks: self.tasks };
@@ -132,7 +148,11 @@ pub struct TaskBuilder<'a, C, E> {
 
 impl<C, E> fmt::Debug for TaskBuilder<'_, C, E> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("TaskBuilder").field("id", &self.id).field("needs", &self.needs).finish_non_exhaustive()
+        formatter
+            .debug_struct("TaskBuilder")
+            .field("id", &self.id)
+            .field("needs", &self.needs)
+            .finish_non_exhaustive()
     }
 }
 
@@ -161,9 +181,21 @@ impl<C, E> TaskBuilder<'_, C, E> {
         F: FnOnce(Arc<C>) -> Fut + Send + 'static,
         Fut: Future<Output = Result<(), E>> + Send + 'static,
     {
-        let Self { graph, id, needs, skipped, deadline } = self;
+        let Self {
+            graph,
+            id,
+            needs,
+            skipped,
+            deadline,
+        } = self;
         let action: Action<C, E> = Box::new(move |context| Box::pin(action(context)));
-        graph.tasks.push(Task { id, needs, skipped, deadline, action });
+        graph.tasks.push(Task {
+            id,
+            needs,
+            skipped,
+            deadline,
+            action,
+        });
         id
     }
 }
@@ -206,15 +238,27 @@ impl<C, E> Flow<C, E> {
     /// The whole shape as text, for golden files: a line per task, `name <- needs`, with `(skipped)` where it is.
     pub fn describe(&self) -> String {
         let line = |task: &Task<C, E>| {
-            let needs = task.needs.iter().map(|needed| needed.name()).collect::<Vec<_>>().join(", ");
+            let needs = task
+                .needs
+                .iter()
+                .map(|needed| needed.name())
+                .collect::<Vec<_>>()
+                .join(", ");
             let skipped = if task.skipped { " (skipped)" } else { "" };
-            if needs.is_empty() { format!("{}{skipped}\n", task.id) } else { format!("{}{skipped} <- {needs}\n", task.id) }
+            if needs.is_empty() {
+                format!("{}{skipped}\n", task.id)
+            } else {
+                format!("{}{skipped} <- {needs}\n", task.id)
+            }
         };
         self.tasks.iter().map(line).collect()
     }
 
     fn needs(&self, task: TaskId) -> impl Iterator<Item = &TaskId> {
-        self.tasks.iter().filter(move |known| known.id == task).flat_map(|known| &known.needs)
+        self.tasks
+            .iter()
+            .filter(move |known| known.id == task)
+            .flat_map(|known| &known.needs)
     }
 
     /// Takes away tasks that need nothing, again and again; what stays waits for a cycle.
@@ -222,13 +266,17 @@ impl<C, E> Flow<C, E> {
         let mut open: BTreeMap<TaskId, BTreeSet<TaskId>> =
             self.tasks.iter().map(|task| (task.id, task.needs.clone())).collect();
         loop {
-            let free: BTreeSet<TaskId> =
-                open.iter().filter(|(_, needs)| needs.is_empty()).map(|(task, _)| *task).collect();
+            let free: BTreeSet<TaskId> = open
+                .iter()
+                .filter(|(_, needs)| needs.is_empty())
+                .map(|(task, _)| *task)
+                .collect();
             if free.is_empty() {
                 break;
             }
             open.retain(|task, _| !free.contains(task));
-            open.values_mut().for_each(|needs| needs.retain(|needed| !free.contains(needed)));
+            open.values_mut()
+                .for_each(|needs| needs.retain(|needed| !free.contains(needed)));
         }
         (!open.is_empty()).then(|| open.into_keys().collect())
     }
@@ -250,14 +298,20 @@ mod tests {
     fn names_must_be_known_and_unique() {
         let unknown = graph(&[("a", &["b"])]).unwrap_err();
         assert_eq!(unknown.to_string(), "task `a` needs `b`, which does not exist");
-        assert_eq!(graph(&[("a", &[]), ("a", &[])]).unwrap_err().to_string(), "task `a` was added twice");
+        assert_eq!(
+            graph(&[("a", &[]), ("a", &[])]).unwrap_err().to_string(),
+            "task `a` was added twice"
+        );
     }
 
     #[test]
     fn a_cycle_is_found_and_named() {
         let cycle = graph(&[("root", &[]), ("a", &["root", "c"]), ("b", &["a"]), ("c", &["b"])]).unwrap_err();
         assert_eq!(cycle.to_string(), "these tasks wait for each other: `a`, `b`, `c`");
-        assert_eq!(graph(&[("a", &["a"])]).unwrap_err(), GraphError::Cycle(vec!["a".into()]));
+        assert_eq!(
+            graph(&[("a", &["a"])]).unwrap_err(),
+            GraphError::Cycle(vec!["a".into()])
+        );
     }
 
     #[test]

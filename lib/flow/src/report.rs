@@ -71,14 +71,20 @@ impl<E> Report<E> {
 
     /// The tasks that failed or timed out.
     pub fn failures(&self) -> impl Iterator<Item = &TaskReport<E>> {
-        self.tasks.iter().filter(|task| matches!(task.outcome, Outcome::Failed(_) | Outcome::TimedOut(_)))
+        self.tasks
+            .iter()
+            .filter(|task| matches!(task.outcome, Outcome::Failed(_) | Outcome::TimedOut(_)))
     }
 
     /// The chain of tasks, first to last, each of which waited for the one before it, that ended last.
     ///
     /// To make the flow faster, one of these must become faster, or lose an edge.
     pub fn critical_path(&self) -> Vec<&TaskReport<E>> {
-        let last = self.tasks.iter().filter(|task| task.started.is_some()).max_by_key(|task| task.ended());
+        let last = self
+            .tasks
+            .iter()
+            .filter(|task| task.started.is_some())
+            .max_by_key(|task| task.ended());
         let mut path: Vec<&TaskReport<E>> = last.into_iter().collect();
         while let Some(before) = path.last().and_then(|task| self.awaited_last(task)) {
             path.push(before);
@@ -90,7 +96,10 @@ impl<E> Report<E> {
     /// Of all tasks that `task` waited for, the one that ended last; through skipped ones, which take no time.
     fn awaited_last(&self, task: &TaskReport<E>) -> Option<&TaskReport<E>> {
         let of = |task: &TaskReport<E>| -> Vec<&TaskReport<E>> {
-            self.tasks.iter().filter(|known| task.needs.contains(&known.id)).collect()
+            self.tasks
+                .iter()
+                .filter(|known| task.needs.contains(&known.id))
+                .collect()
         };
         let mut open = of(task);
         let mut latest: Option<&TaskReport<E>> = None;

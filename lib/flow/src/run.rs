@@ -49,13 +49,20 @@ pub struct RunOptions<'a> {
 
 impl Default for RunOptions<'_> {
     fn default() -> Self {
-        Self { max_concurrency: None, progress: Box::new(|_| ()), cancellation: CancellationToken::new() }
+        Self {
+            max_concurrency: None,
+            progress: Box::new(|_| ()),
+            cancellation: CancellationToken::new(),
+        }
     }
 }
 
 impl fmt::Debug for RunOptions<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("RunOptions").field("max_concurrency", &self.max_concurrency).finish_non_exhaustive()
+        formatter
+            .debug_struct("RunOptions")
+            .field("max_concurrency", &self.max_concurrency)
+            .finish_non_exhaustive()
     }
 }
 
@@ -68,7 +75,9 @@ impl<C: Send + Sync + 'static, E: Send + 'static> Flow<C, E> {
         loop {
             if !options.cancellation.is_cancelled() {
                 while running.len() < limit {
-                    let Some((index, action, deadline)) = run.start_next() else { break };
+                    let Some((index, action, deadline)) = run.start_next() else {
+                        break;
+                    };
                     running.push(execute(index, action(Arc::clone(&context)), deadline).boxed());
                 }
             }
@@ -124,7 +133,13 @@ struct Row<C, E> {
 impl<C, E> Run<C, E> {
     fn new(tasks: Vec<Task<C, E>>) -> Self {
         let by_id = tasks.iter().enumerate().map(|(index, task)| (task.id, index)).collect();
-        let row = |Task { id, needs, skipped, deadline, action }| Row {
+        let row = |Task {
+                       id,
+                       needs,
+                       skipped,
+                       deadline,
+                       action,
+                   }| Row {
             id,
             needs,
             skipped,
@@ -134,7 +149,11 @@ impl<C, E> Run<C, E> {
             took: Duration::ZERO,
             outcome: None,
         };
-        Self { began: Instant::now(), rows: tasks.into_iter().map(row).collect(), by_id }
+        Self {
+            began: Instant::now(),
+            rows: tasks.into_iter().map(row).collect(),
+            by_id,
+        }
     }
 
     /// Settles skipped and blocked tasks, then marks the first one that may start as running.
@@ -169,11 +188,16 @@ impl<C, E> Run<C, E> {
     }
 
     fn outcomes_needed<'a>(&'a self, row: &'a Row<C, E>) -> impl Iterator<Item = Option<&'a Outcome<E>>> {
-        row.needs.iter().map(|needed| self.by_id.get(needed).and_then(|index| self.rows[*index].outcome.as_ref()))
+        row.needs.iter().map(|needed| {
+            self.by_id
+                .get(needed)
+                .and_then(|index| self.rows[*index].outcome.as_ref())
+        })
     }
 
     fn may_start(&self, row: &Row<C, E>) -> bool {
-        self.outcomes_needed(row).all(|outcome| outcome.is_some_and(Outcome::releases))
+        self.outcomes_needed(row)
+            .all(|outcome| outcome.is_some_and(Outcome::releases))
     }
 
     fn is_blocked(&self, row: &Row<C, E>) -> bool {
@@ -190,11 +214,20 @@ impl<C, E> Run<C, E> {
     fn progress(&self) -> Progress {
         let counted = self.rows.iter().filter(|row| !row.skipped);
         let (total, succeeded) = counted.fold((0_usize, 0_usize), |(total, succeeded), row| {
-            (total + 1, succeeded + usize::from(matches!(row.outcome, Some(Outcome::Succeeded))))
+            (
+                total + 1,
+                succeeded + usize::from(matches!(row.outcome, Some(Outcome::Succeeded))),
+            )
         });
         let percent = (succeeded * 100).checked_div(total).unwrap_or(100);
-        let running = self.rows.iter().filter(|row| row.started.is_some() && row.outcome.is_none());
-        Progress { percent: u8::try_from(percent).unwrap_or(100), running: running.map(|row| row.id).collect() }
+        let running = self
+            .rows
+            .iter()
+            .filter(|row| row.started.is_some() && row.outcome.is_none());
+        Progress {
+            percent: u8::try_from(percent).unwrap_or(100),
+            running: running.map(|row| row.id).collect(),
+        }
     }
 
     fn report(mut self) -> Report<E> {
@@ -210,6 +243,9 @@ impl<C, E> Run<C, E> {
             },
             outcome: row.outcome.unwrap_or(Outcome::Cancelled),
         };
-        Report { tasks: self.rows.into_iter().map(task).collect(), took: began.elapsed() }
+        Report {
+            tasks: self.rows.into_iter().map(task).collect(),
+            took: began.elapsed(),
+        }
     }
 }

@@ -13,16 +13,22 @@ struct Log(Mutex<Vec<String>>);
 type TestGraph = Graph<Log, String>;
 
 fn add(graph: &mut TestGraph, name: &'static str, needs: &[&'static str], seconds: u64) {
-    graph.task(name).needs(needs.iter().copied()).run(move |log: Arc<Log>| async move {
-        log.0.lock().await.push(format!("+{name}"));
-        tokio::time::sleep(Duration::from_secs(seconds)).await;
-        log.0.lock().await.push(format!("-{name}"));
-        Ok(())
-    });
+    graph
+        .task(name)
+        .needs(needs.iter().copied())
+        .run(move |log: Arc<Log>| async move {
+            log.0.lock().await.push(format!("+{name}"));
+            tokio::time::sleep(Duration::from_secs(seconds)).await;
+            log.0.lock().await.push(format!("-{name}"));
+            Ok(())
+        });
 }
 
 fn add_failing(graph: &mut TestGraph, name: &'static str, needs: &[&'static str]) {
-    graph.task(name).needs(needs.iter().copied()).run(move |_| async move { Err(format!("{name} broke")) });
+    graph
+        .task(name)
+        .needs(needs.iter().copied())
+        .run(move |_| async move { Err(format!("{name} broke")) });
 }
 
 async fn run(flow: Flow<Log, String>, options: RunOptions<'_>) -> (Report<String>, String) {
@@ -48,12 +54,18 @@ async fn independent_tasks_run_side_by_side() {
     assert!(report.succeeded());
     assert_eq!(log, "+prepare -prepare +etcd +network -network -etcd +server -server");
     assert_eq!(report.took.as_secs(), 9);
-    assert_eq!(report.to_string(), "prepare 1.0s > etcd 5.0s > server 3.0s (total 9.0s)");
+    assert_eq!(
+        report.to_string(),
+        "prepare 1.0s > etcd 5.0s > server 3.0s (total 9.0s)"
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn concurrency_is_bounded() {
-    let options = RunOptions { max_concurrency: NonZeroUsize::new(1), ..RunOptions::default() };
+    let options = RunOptions {
+        max_concurrency: NonZeroUsize::new(1),
+        ..RunOptions::default()
+    };
     let (report, log) = run(diamond().build().unwrap(), options).await;
     assert!(report.succeeded());
     assert_eq!(log, "+prepare -prepare +etcd -etcd +network -network +server -server");
@@ -72,16 +84,29 @@ async fn a_failure_stops_only_what_needs_it() {
     assert_eq!(log, "+network -network +routes -routes");
     let outcomes: Vec<&Outcome<String>> = report.tasks.iter().map(|task| &task.outcome).collect();
     let failed = Outcome::Failed("etcd broke".to_owned());
-    let expected = [&failed, &Outcome::Blocked, &Outcome::Blocked, &Outcome::Succeeded, &Outcome::Succeeded];
+    let expected = [
+        &failed,
+        &Outcome::Blocked,
+        &Outcome::Blocked,
+        &Outcome::Succeeded,
+        &Outcome::Succeeded,
+    ];
     assert_eq!(outcomes, expected);
-    assert_eq!(report.failures().map(|task| task.id.name()).collect::<Vec<_>>(), ["etcd"]);
+    assert_eq!(
+        report.failures().map(|task| task.id.name()).collect::<Vec<_>>(),
+        ["etcd"]
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn skipped_tasks_keep_the_order_of_their_neighbours() {
     let mut graph = Graph::new();
     add(&mut graph, "first", &[], 2);
-    graph.task("middle").needs(["first"]).skip_if(true).run(|_| async { Err("must not run".to_owned()) });
+    graph
+        .task("middle")
+        .needs(["first"])
+        .skip_if(true)
+        .run(|_| async { Err("must not run".to_owned()) });
     add(&mut graph, "last", &["middle"], 1);
     let (report, log) = run(graph.build().unwrap(), RunOptions::default()).await;
     assert!(report.succeeded());
@@ -109,7 +134,10 @@ async fn cancellation_drops_running_tasks_and_starts_no_other() {
         trigger.cancel();
         Ok(())
     });
-    let options = RunOptions { cancellation, ..RunOptions::default() };
+    let options = RunOptions {
+        cancellation,
+        ..RunOptions::default()
+    };
     let (report, log) = run(graph.build().unwrap(), options).await;
     assert!(report.cancelled() && !report.succeeded());
     assert_eq!(log, "+prepare -prepare +etcd +network -network");
@@ -122,13 +150,26 @@ async fn progress_counts_what_is_not_skipped() {
     let mut graph = diamond();
     graph.task("left out").skip_if(true).run(|_| async { Ok(()) });
     let progress = Box::new(move |progress: Progress| drop(sender.send(progress)));
-    let (report, _) = run(graph.build().unwrap(), RunOptions { progress, ..RunOptions::default() }).await;
+    let (report, _) = run(
+        graph.build().unwrap(),
+        RunOptions {
+            progress,
+            ..RunOptions::default()
+        },
+    )
+    .await;
     assert!(report.succeeded());
     let mut seen = Vec::new();
     while let Some(Progress { percent, running }) = receiver.recv().await {
-        seen.push(format!("{percent}% {}", running.iter().map(|task| task.name()).collect::<Vec<_>>().join(",")));
+        seen.push(format!(
+            "{percent}% {}",
+            running.iter().map(|task| task.name()).collect::<Vec<_>>().join(",")
+        ));
     }
-    assert_eq!(seen, ["0% prepare", "25% etcd,network", "50% etcd", "75% server", "100% "]);
+    assert_eq!(
+        seen,
+        ["0% prepare", "25% etcd,network", "50% etcd", "75% server", "100% "]
+    );
 }
 
 #[tokio::test]

@@ -15,7 +15,10 @@ pub struct EncryptionKey {
 
 impl std::fmt::Debug for EncryptionKey {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("EncryptionKey").field("name", &self.name).finish_non_exhaustive()
+        formatter
+            .debug_struct("EncryptionKey")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
     }
 }
 
@@ -49,7 +52,13 @@ struct Key<'a> {
 /// The configuration as a file: new values are encrypted with the first of `keys`, read ones are decrypted with any of
 /// them; what was stored before it was encrypted is still read.
 pub fn encryption_configuration(resources: &[&str], keys: &[EncryptionKey]) -> Result<String, serde_yaml_ng::Error> {
-    let keys = keys.iter().map(|key| Key { name: &key.name, secret: &key.secret }).collect();
+    let keys = keys
+        .iter()
+        .map(|key| Key {
+            name: &key.name,
+            secret: &key.secret,
+        })
+        .collect();
     let configuration = Configuration {
         api_version: "apiserver.config.k8s.io/v1",
         kind: "EncryptionConfiguration",

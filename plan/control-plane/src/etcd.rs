@@ -24,7 +24,11 @@ const SERVER: &str = "/srv/kubernetes/etcd/server";
 pub(crate) const DATA: &str = "/var/etcd/data";
 
 fn pod_labels() -> std::collections::BTreeMap<String, String> {
-    labels(&[("app", "etcd-statefulset"), ("role", "main"), ("gardener.cloud/role", "controlplane")])
+    labels(&[
+        ("app", "etcd-statefulset"),
+        ("role", "main"),
+        ("gardener.cloud/role", "controlplane"),
+    ])
 }
 
 /// The object.
@@ -52,11 +56,18 @@ pub(crate) fn plan(plane: &ControlPlane) -> Etcd {
         client_url_tls: Some(client_tls(plane)),
         ..EtcdConfig::default()
     };
-    Etcd { metadata: labels::metadata(plane, plane.etcd_name(), pod_labels()), spec, ..Etcd::default() }
+    Etcd {
+        metadata: labels::metadata(plane, plane.etcd_name(), pod_labels()),
+        spec,
+        ..Etcd::default()
+    }
 }
 
 fn client_tls(plane: &ControlPlane) -> TlsConfig {
-    let reference = |name: &str| CoreSecretReference { name: Some(name.to_owned()), namespace: None };
+    let reference = |name: &str| CoreSecretReference {
+        name: Some(name.to_owned()),
+        namespace: None,
+    };
     TlsConfig {
         tls_ca_secret_ref: SecretReference {
             secret_reference: reference(&plane.secrets.ca_etcd_bundle),
@@ -98,7 +109,13 @@ pub(crate) fn local_component(plane: &ControlPlane) -> Component {
             Files::secret("ca-etcd", CA, &plane.secrets.ca_etcd_bundle, BUNDLE),
             Files::secret("etcd-server", SERVER, &plane.secrets.etcd_server, CERTIFICATE),
         ],
-        health: Health { scheme: "HTTP", port: HEALTH_PORT, live: "/livez", ready: "/readyz", host: Some("127.0.0.1") },
+        health: Health {
+            scheme: "HTTP",
+            port: HEALTH_PORT,
+            live: "/livez",
+            ready: "/readyz",
+            host: Some("127.0.0.1"),
+        },
         requests: plane.etcd.requests.clone(),
         pod_labels: pod_labels(),
         pod_annotations: std::collections::BTreeMap::new(),

@@ -15,7 +15,10 @@ pub const API_SERVER_PORT: i32 = 6443;
 
 /// Both objects.
 pub(crate) fn plan(plane: &ControlPlane) -> Exposure {
-    Exposure { service: service(plane), route: plane.gateway.as_ref().map(|_| route(plane)) }
+    Exposure {
+        service: service(plane),
+        route: plane.gateway.as_ref().map(|_| route(plane)),
+    }
 }
 
 fn service(plane: &ControlPlane) -> Service {
@@ -39,15 +42,25 @@ fn service(plane: &ControlPlane) -> Service {
 
 fn route(plane: &ControlPlane) -> TlsRoute {
     let gateway = plane.gateway.clone().unwrap_or_default();
-    let parent = ParentReference { name: gateway.name, namespace: Some(gateway.namespace), ..ParentReference::default() };
-    let backend =
-        BackendReference { name: plane.api_server_name(), port: Some(SERVICE_PORT), ..BackendReference::default() };
+    let parent = ParentReference {
+        name: gateway.name,
+        namespace: Some(gateway.namespace),
+        ..ParentReference::default()
+    };
+    let backend = BackendReference {
+        name: plane.api_server_name(),
+        port: Some(SERVICE_PORT),
+        ..BackendReference::default()
+    };
     TlsRoute {
         metadata: labels::metadata(plane, plane.api_server_name(), labels::component(kube_apiserver::ROLE)),
         spec: TlsRouteSpec {
             parent_refs: vec![parent],
             hostnames: plane.hostnames.clone(),
-            rules: vec![TlsRouteRule { backend_refs: vec![backend], ..TlsRouteRule::default() }],
+            rules: vec![TlsRouteRule {
+                backend_refs: vec![backend],
+                ..TlsRouteRule::default()
+            }],
         },
         ..TlsRoute::default()
     }

@@ -73,7 +73,11 @@ pub struct Images {
 impl Images {
     /// The images for a version of Kubernetes, from the image vector.
     pub fn from_vector(vector: &ImageVector, kubernetes_version: &str) -> Result<Self, ImageNotFound> {
-        let find = |name: &str| vector.find(name, Some(kubernetes_version)).map(|image| image.to_string());
+        let find = |name: &str| {
+            vector
+                .find(name, Some(kubernetes_version))
+                .map(|image| image.to_string())
+        };
         Ok(Self {
             kube_apiserver: find("kube-apiserver")?,
             kube_controller_manager: find("kube-controller-manager")?,
@@ -180,7 +184,10 @@ impl Default for EtcdOptions {
             storage_class: None,
             quota: "8Gi".to_owned(),
             // An etcd with a small cluster's data takes about 100 MB.
-            requests: Resource { cpu: "50m".to_owned(), memory: "128Mi".to_owned() },
+            requests: Resource {
+                cpu: "50m".to_owned(),
+                memory: "128Mi".to_owned(),
+            },
         }
     }
 }
@@ -235,7 +242,10 @@ impl Default for ApiServerOptions {
             max_requests_inflight: None,
             max_mutating_requests_inflight: None,
             // Just started it takes about 240 MB, with a few clients 300 MB.
-            requests: Resource { cpu: "100m".to_owned(), memory: "320Mi".to_owned() },
+            requests: Resource {
+                cpu: "100m".to_owned(),
+                memory: "320Mi".to_owned(),
+            },
         }
     }
 }

@@ -63,7 +63,11 @@ const NODE_ADMISSION_PLUGINS: &[&str] = &[
 /// All objects.
 pub(crate) fn plan(plane: &ControlPlane) -> KubeApiServer {
     let component = component(plane);
-    let config_maps = component.files.iter().filter_map(|files| config_map(plane, files)).collect();
+    let config_maps = component
+        .files
+        .iter()
+        .filter_map(|files| config_map(plane, files))
+        .collect();
     KubeApiServer {
         config_maps,
         deployment: component.deployment(plane, "kube-apiserver", plane.replicas),
@@ -72,7 +76,13 @@ pub(crate) fn plan(plane: &ControlPlane) -> KubeApiServer {
 }
 
 fn config_map(plane: &ControlPlane, files: &Files) -> Option<ConfigMap> {
-    let Source::ConfigMap { name, file: (key, content) } = &files.source else { return None };
+    let Source::ConfigMap {
+        name,
+        file: (key, content),
+    } = &files.source
+    else {
+        return None;
+    };
     Some(ConfigMap {
         metadata: labels::metadata(plane, name.clone(), labels::component(ROLE)),
         data: Some(BTreeMap::from([((*key).to_owned(), content.clone())])),
@@ -85,7 +95,10 @@ fn disruption_budget(plane: &ControlPlane) -> PodDisruptionBudget {
         metadata: labels::metadata(plane, plane.api_server_name(), labels::component(ROLE)),
         spec: Some(PodDisruptionBudgetSpec {
             max_unavailable: Some(IntOrString::Int(1)),
-            selector: Some(LabelSelector { match_labels: Some(labels::selector(ROLE)), ..LabelSelector::default() }),
+            selector: Some(LabelSelector {
+                match_labels: Some(labels::selector(ROLE)),
+                ..LabelSelector::default()
+            }),
             // A pod that is not ready serves nobody: it may go.
             unhealthy_pod_eviction_policy: Some("AlwaysAllow".to_owned()),
             ..PodDisruptionBudgetSpec::default()
@@ -106,13 +119,25 @@ pub(crate) fn component(plane: &ControlPlane) -> Component {
         environment: Vec::new(),
         port: API_SERVER_PORT,
         files: files(plane),
-        health: Health { scheme: "HTTPS", port: API_SERVER_PORT, live: "/livez", ready: "/readyz", host: None },
+        health: Health {
+            scheme: "HTTPS",
+            port: API_SERVER_PORT,
+            live: "/livez",
+            ready: "/readyz",
+            host: None,
+        },
         requests: plane.api_server.requests.clone(),
         pod_labels: BTreeMap::from([
             (key, value),
             ("networking.gardener.cloud/to-dns".to_owned(), "allowed".to_owned()),
-            ("networking.gardener.cloud/to-public-networks".to_owned(), "allowed".to_owned()),
-            ("networking.gardener.cloud/to-private-networks".to_owned(), "allowed".to_owned()),
+            (
+                "networking.gardener.cloud/to-public-networks".to_owned(),
+                "allowed".to_owned(),
+            ),
+            (
+                "networking.gardener.cloud/to-private-networks".to_owned(),
+                "allowed".to_owned(),
+            ),
         ]),
         pod_annotations: BTreeMap::from([("checksum/authentication-configuration".to_owned(), checksum)]),
     }
@@ -127,7 +152,12 @@ fn files(plane: &ControlPlane) -> Vec<Files> {
         Files::secret("server", SERVER, &secrets.server, CERTIFICATE),
         Files::secret("etcd-client", ETCD_CLIENT, &secrets.etcd_client, CERTIFICATE),
         Files::secret("aggregator", AGGREGATOR, &secrets.aggregator, CERTIFICATE),
-        Files::secret("service-account-key", SERVICE_ACCOUNT_KEY, &secrets.service_account_key, &["id_rsa"]),
+        Files::secret(
+            "service-account-key",
+            SERVICE_ACCOUNT_KEY,
+            &secrets.service_account_key,
+            &["id_rsa"],
+        ),
         Files::secret(
             "service-account-key-bundle",
             SERVICE_ACCOUNT_KEY_BUNDLE,
@@ -145,7 +175,10 @@ fn files(plane: &ControlPlane) -> Vec<Files> {
             path: AUTHENTICATION,
             source: Source::ConfigMap {
                 name: plane.name("kube-apiserver-authentication-config"),
-                file: (authentication::FILE, authentication::configuration(plane.api_server.anonymous)),
+                file: (
+                    authentication::FILE,
+                    authentication::configuration(plane.api_server.anonymous),
+                ),
             },
         },
     ];
@@ -180,14 +213,23 @@ fn serving(plane: &ControlPlane, flags: &mut Flags) {
     flags.set("profiling", "false");
     flags.set("event-ttl", options.event_ttl.clone());
     // Time for clients to learn that this replica goes; where it is the only one, there is nobody to go to.
-    flags.set("shutdown-delay-duration", if plane.is_highly_available() { "15s" } else { "1s" });
+    flags.set(
+        "shutdown-delay-duration",
+        if plane.is_highly_available() { "15s" } else { "1s" },
+    );
     flags.set("shutdown-send-retry-after", "true");
     if plane.is_highly_available() {
         // Spreads long-lived connections over replicas again after one was away.
         flags.set("goaway-chance", "0.001");
     }
-    flags.set_list("runtime-config", runtime_config(plane).iter().map(|(name, on)| format!("{name}={on}")));
-    flags.set_list("feature-gates", options.feature_gates.iter().map(|(name, on)| format!("{name}={on}")));
+    flags.set_list(
+        "runtime-config",
+        runtime_config(plane).iter().map(|(name, on)| format!("{name}={on}")),
+    );
+    flags.set_list(
+        "feature-gates",
+        options.feature_gates.iter().map(|(name, on)| format!("{name}={on}")),
+    );
     let limits = [
         ("max-requests-inflight", options.max_requests_inflight),
         ("max-mutating-requests-inflight", options.max_mutating_requests_inflight),
@@ -212,18 +254,33 @@ fn storage(plane: &ControlPlane, flags: &mut Flags) {
     flags.set("etcd-cafile", format!("{CA_ETCD}/bundle.crt"));
     flags.set("etcd-certfile", format!("{ETCD_CLIENT}/tls.crt"));
     flags.set("etcd-keyfile", format!("{ETCD_CLIENT}/tls.key"));
-    flags.set("encryption-provider-config", format!("{ENCRYPTION}/encryption-configuration.yaml"));
+    flags.set(
+        "encryption-provider-config",
+        format!("{ENCRYPTION}/encryption-configuration.yaml"),
+    );
 }
 
 fn authentication_flags(plane: &ControlPlane, flags: &mut Flags) {
     // The node authorizer watches kinds of storage.k8s.io and resource.k8s.io: without these groups it is never ready.
-    flags.set("authorization-mode", if plane.role.has_nodes() { "Node,RBAC" } else { "RBAC" });
-    flags.set("authentication-config", format!("{AUTHENTICATION}/{}", authentication::FILE));
+    flags.set(
+        "authorization-mode",
+        if plane.role.has_nodes() { "Node,RBAC" } else { "RBAC" },
+    );
+    flags.set(
+        "authentication-config",
+        format!("{AUTHENTICATION}/{}", authentication::FILE),
+    );
     flags.set("client-ca-file", format!("{CA_CLIENT}/bundle.crt"));
     flags.set_list("api-audiences", plane.api_server.api_audiences.clone());
     flags.set("service-account-issuer", plane.issuer());
-    flags.set("service-account-key-file", format!("{SERVICE_ACCOUNT_KEY_BUNDLE}/bundle.key"));
-    flags.set("service-account-signing-key-file", format!("{SERVICE_ACCOUNT_KEY}/id_rsa"));
+    flags.set(
+        "service-account-key-file",
+        format!("{SERVICE_ACCOUNT_KEY_BUNDLE}/bundle.key"),
+    );
+    flags.set(
+        "service-account-signing-key-file",
+        format!("{SERVICE_ACCOUNT_KEY}/id_rsa"),
+    );
     flags.set("enable-bootstrap-token-auth", "true");
 }
 

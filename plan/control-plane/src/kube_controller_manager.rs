@@ -39,7 +39,9 @@ const CONTROLLERS_WITHOUT_NODES: &[&str] = &[
 
 /// All objects.
 pub(crate) fn plan(plane: &ControlPlane) -> KubeControllerManager {
-    KubeControllerManager { deployment: component(plane).deployment(plane, "kube-controller-manager", 1) }
+    KubeControllerManager {
+        deployment: component(plane).deployment(plane, "kube-controller-manager", 1),
+    }
 }
 
 /// The container with its files.
@@ -49,7 +51,12 @@ pub(crate) fn component(plane: &ControlPlane) -> Component {
         Files::kubeconfig("kubeconfig-kube-controller-manager", &secrets.controller_manager_access),
         Files::secret("ca", CA, &secrets.ca_bundle, BUNDLE),
         Files::secret("ca-client-authority", CA_CLIENT, &secrets.ca_client, AUTHORITY),
-        Files::secret("service-account-key", SERVICE_ACCOUNT_KEY, &secrets.service_account_key, &["id_rsa"]),
+        Files::secret(
+            "service-account-key",
+            SERVICE_ACCOUNT_KEY,
+            &secrets.service_account_key,
+            &["id_rsa"],
+        ),
     ];
     let ca_kubelet = secrets.ca_kubelet.iter();
     files.extend(ca_kubelet.map(|name| Files::secret("ca-kubelet-authority", CA_KUBELET, name, AUTHORITY)));
@@ -61,9 +68,18 @@ pub(crate) fn component(plane: &ControlPlane) -> Component {
         environment: Vec::new(),
         port: PORT,
         files,
-        health: Health { scheme: "HTTPS", port: PORT, live: "/healthz", ready: "/healthz", host: None },
+        health: Health {
+            scheme: "HTTPS",
+            port: PORT,
+            live: "/healthz",
+            ready: "/healthz",
+            host: None,
+        },
         // Just started it takes about 50 MB with the few controllers, 110 MB with all.
-        requests: Resource { cpu: "20m".to_owned(), memory: "96Mi".to_owned() },
+        requests: Resource {
+            cpu: "20m".to_owned(),
+            memory: "96Mi".to_owned(),
+        },
         pod_labels: BTreeMap::from([
             labels::may_dial(&plane.api_server_name(), SERVICE_PORT),
             ("networking.gardener.cloud/to-dns".to_owned(), "allowed".to_owned()),
@@ -80,7 +96,10 @@ fn command(plane: &ControlPlane) -> Vec<String> {
     flags.set("cluster-name", plane.cluster_name.clone());
     flags.set("kubeconfig", KUBECONFIG);
     flags.set("root-ca-file", format!("{CA}/bundle.crt"));
-    flags.set("service-account-private-key-file", format!("{SERVICE_ACCOUNT_KEY}/id_rsa"));
+    flags.set(
+        "service-account-private-key-file",
+        format!("{SERVICE_ACCOUNT_KEY}/id_rsa"),
+    );
     flags.set("use-service-account-credentials", "true");
     flags.set("kube-api-qps", "100");
     flags.set("kube-api-burst", "130");
@@ -112,7 +131,13 @@ fn signing(plane: &ControlPlane, flags: &mut Flags) {
     flags.set("cluster-signing-kubelet-client-cert-file", client.0);
     flags.set("cluster-signing-kubelet-client-key-file", client.1);
     if plane.secrets.ca_kubelet.is_some() {
-        flags.set("cluster-signing-kubelet-serving-cert-file", format!("{CA_KUBELET}/ca.crt"));
-        flags.set("cluster-signing-kubelet-serving-key-file", format!("{CA_KUBELET}/ca.key"));
+        flags.set(
+            "cluster-signing-kubelet-serving-cert-file",
+            format!("{CA_KUBELET}/ca.crt"),
+        );
+        flags.set(
+            "cluster-signing-kubelet-serving-key-file",
+            format!("{CA_KUBELET}/ca.key"),
+        );
     }
 }

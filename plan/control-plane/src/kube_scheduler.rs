@@ -17,7 +17,9 @@ const PORT: i32 = 10259;
 
 /// All objects.
 pub(crate) fn plan(plane: &ControlPlane) -> KubeScheduler {
-    KubeScheduler { deployment: component(plane).deployment(plane, "kube-scheduler", 1) }
+    KubeScheduler {
+        deployment: component(plane).deployment(plane, "kube-scheduler", 1),
+    }
 }
 
 /// The container with its files.
@@ -37,9 +39,21 @@ pub(crate) fn component(plane: &ControlPlane) -> Component {
         command: flags.command("kube-scheduler"),
         environment: Vec::new(),
         port: PORT,
-        files: vec![Files::kubeconfig("kubeconfig-kube-scheduler", &plane.secrets.scheduler_access)],
-        health: Health { scheme: "HTTPS", port: PORT, live: "/livez", ready: "/readyz", host: None },
-        requests: Resource { cpu: "20m".to_owned(), memory: "64Mi".to_owned() },
+        files: vec![Files::kubeconfig(
+            "kubeconfig-kube-scheduler",
+            &plane.secrets.scheduler_access,
+        )],
+        health: Health {
+            scheme: "HTTPS",
+            port: PORT,
+            live: "/livez",
+            ready: "/readyz",
+            host: None,
+        },
+        requests: Resource {
+            cpu: "20m".to_owned(),
+            memory: "64Mi".to_owned(),
+        },
         pod_labels: BTreeMap::from([
             labels::may_dial(&plane.api_server_name(), SERVICE_PORT),
             ("networking.gardener.cloud/to-dns".to_owned(), "allowed".to_owned()),

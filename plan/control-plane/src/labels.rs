@@ -8,7 +8,10 @@ use crate::ControlPlane;
 
 /// Labels from literals.
 pub(crate) fn labels(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
-    pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    pairs
+        .iter()
+        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+        .collect()
 }
 
 /// Labels that select the pods of a component; they never change, since selectors of Deployments are immutable.
@@ -18,7 +21,10 @@ pub(crate) fn selector(role: &str) -> BTreeMap<String, String> {
 
 /// A pod with this label may dial the component's port, if NetworkPolicies are enforced.
 pub(crate) fn may_dial(target: &str, port: i32) -> (String, String) {
-    (format!("networking.resources.gardener.cloud/to-{target}-tcp-{port}"), "allowed".to_owned())
+    (
+        format!("networking.resources.gardener.cloud/to-{target}-tcp-{port}"),
+        "allowed".to_owned(),
+    )
 }
 
 /// Metadata of an object of the control plane.

@@ -11,27 +11,28 @@
 
 #![forbid(unsafe_code)]
 
-mod input; // the wish
-mod resources; // the answer
-mod labels; // names and labels that others rely on
-mod pod; // what all pods of a control plane have in common
-mod volumes; // where files come from: Secrets, or a directory of the host
 mod authentication; // who may ask without saying who they are
 mod encryption; // what is encrypted in etcd
 mod etcd; // the Etcd object, and etcd as a container
 mod exposure; // the Service and the route to it
+mod input; // the wish
 mod kube_apiserver;
 mod kube_controller_manager;
 mod kube_scheduler;
+mod labels; // names and labels that others rely on
 mod network_policies; // who may speak to whom
+mod pod; // what all pods of a control plane have in common
 mod priority; // which pods give way to which
-mod static_pods; // for a machine without an API server above it
+mod resources; // the answer
+mod static_pods;
+mod volumes; // where files come from: Secrets, or a directory of the host // for a machine without an API server above it
 
 pub use self::{
     encryption::{EncryptionKey, encryption_configuration},
     exposure::{API_SERVER_PORT, SERVICE_PORT},
     input::{
-        ApiServerOptions, ComponentAccess, ControlPlane, EtcdOptions, Gateway, Images, Networks, Resource, Role, SecretNames,
+        ApiServerOptions, ComponentAccess, ControlPlane, EtcdOptions, Gateway, Images, Networks, Resource, Role,
+        SecretNames,
     },
     priority::{garden_priority_classes, seed_priority_classes},
     resources::{Exposure, KubeApiServer, KubeControllerManager, KubeScheduler, Resources},

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::{
     api::networking::v1::{
-        IPBlock, NetworkPolicy, NetworkPolicyEgressRule, NetworkPolicyIngressRule, NetworkPolicyPeer, NetworkPolicyPort,
-        NetworkPolicySpec,
+        IPBlock, NetworkPolicy, NetworkPolicyEgressRule, NetworkPolicyIngressRule, NetworkPolicyPeer,
+        NetworkPolicyPort, NetworkPolicySpec,
     },
     apimachinery::pkg::{apis::meta::v1::LabelSelector, util::intstr::IntOrString},
 };
@@ -32,18 +32,35 @@ pub(crate) fn plan(plane: &ControlPlane) -> Vec<NetworkPolicy> {
     }
     let api_server = labels::selector(kube_apiserver::ROLE);
     let etcd = labels(&[("app", "etcd-statefulset"), ("role", "main")]);
-    let mut policies = vec![deny_all(plane), to_dns(plane), to_public_networks(plane), to_private_networks(plane)];
-    policies.extend(between(plane, "kube-apiserver", &api_server, SERVICE_PORT, API_SERVER_PORT));
+    let mut policies = vec![
+        deny_all(plane),
+        to_dns(plane),
+        to_public_networks(plane),
+        to_private_networks(plane),
+    ];
+    policies.extend(between(
+        plane,
+        "kube-apiserver",
+        &api_server,
+        SERVICE_PORT,
+        API_SERVER_PORT,
+    ));
     policies.extend(between(plane, "etcd-main-client", &etcd, 2379, 2379));
     policies
 }
 
 fn policy(plane: &ControlPlane, name: &str, spec: NetworkPolicySpec) -> NetworkPolicy {
-    NetworkPolicy { metadata: labels::metadata(plane, name.to_owned(), BTreeMap::new()), spec: Some(spec) }
+    NetworkPolicy {
+        metadata: labels::metadata(plane, name.to_owned(), BTreeMap::new()),
+        spec: Some(spec),
+    }
 }
 
 fn select(labels: BTreeMap<String, String>) -> Option<LabelSelector> {
-    Some(LabelSelector { match_labels: Some(labels), ..LabelSelector::default() })
+    Some(LabelSelector {
+        match_labels: Some(labels),
+        ..LabelSelector::default()
+    })
 }
 
 fn allowed(label: &str) -> Option<LabelSelector> {
@@ -88,25 +105,49 @@ fn to_dns(plane: &ControlPlane) -> NetworkPolicy {
         // 8053 is where CoreDNS listens in clusters made by Gardener.
         ports: Some(ports(&[("UDP", 53), ("TCP", 53), ("UDP", 8053), ("TCP", 8053)])),
     };
-    policy(plane, "allow-to-dns", egress(allowed("networking.gardener.cloud/to-dns"), rule))
+    policy(
+        plane,
+        "allow-to-dns",
+        egress(allowed("networking.gardener.cloud/to-dns"), rule),
+    )
 }
 
 fn block(cidr: &str, except: &[&str]) -> NetworkPolicyPeer {
     let except: Vec<String> = except.iter().map(|cidr| (*cidr).to_owned()).collect();
-    let ip_block = IPBlock { cidr: cidr.to_owned(), except: (!except.is_empty()).then_some(except) };
-    NetworkPolicyPeer { ip_block: Some(ip_block), ..NetworkPolicyPeer::default() }
+    let ip_block = IPBlock {
+        cidr: cidr.to_owned(),
+        except: (!except.is_empty()).then_some(except),
+    };
+    NetworkPolicyPeer {
+        ip_block: Some(ip_block),
+        ..NetworkPolicyPeer::default()
+    }
 }
 
 fn to_public_networks(plane: &ControlPlane) -> NetworkPolicy {
     let except: Vec<&str> = PRIVATE_NETWORKS.into_iter().chain([METADATA_SERVICE]).collect();
-    let rule = NetworkPolicyEgressRule { to: Some(vec![block("0.0.0.0/0", &except)]), ports: None };
-    policy(plane, "allow-to-public-networks", egress(allowed("networking.gardener.cloud/to-public-networks"), rule))
+    let rule = NetworkPolicyEgressRule {
+        to: Some(vec![block("0.0.0.0/0", &except)]),
+        ports: None,
+    };
+    policy(
+        plane,
+        "allow-to-public-networks",
+        egress(allowed("networking.gardener.cloud/to-public-networks"), rule),
+    )
 }
 
 fn to_private_networks(plane: &ControlPlane) -> NetworkPolicy {
     let peers = PRIVATE_NETWORKS.iter().map(|cidr| block(cidr, &[])).collect();
-    let rule = NetworkPolicyEgressRule { to: Some(peers), ports: None };
-    policy(plane, "allow-to-private-networks", egress(allowed("networking.gardener.cloud/to-private-networks"), rule))
+    let rule = NetworkPolicyEgressRule {
+        to: Some(peers),
+        ports: None,
+    };
+    policy(
+        plane,
+        "allow-to-private-networks",
+        egress(allowed("networking.gardener.cloud/to-private-networks"), rule),
+    )
 }
 
 /// Both directions between pods with the label for `target` and the target's pods; and what the seed's own components
@@ -119,7 +160,10 @@ fn between(
     port: i32,
 ) -> [NetworkPolicy; 2] {
     let (label, _) = may_dial(target, service_port);
-    let caller = NetworkPolicyPeer { pod_selector: allowed(&label), ..NetworkPolicyPeer::default() };
+    let caller = NetworkPolicyPeer {
+        pod_selector: allowed(&label),
+        ..NetworkPolicyPeer::default()
+    };
     let seed = NetworkPolicyPeer {
         namespace_selector: select(labels(&[("kubernetes.io/metadata.name", "garden")])),
         ..NetworkPolicyPeer::default()
@@ -133,10 +177,20 @@ fn between(
         policy_types: Some(vec!["Ingress".to_owned()]),
         ..NetworkPolicySpec::default()
     };
-    let callee = NetworkPolicyPeer { pod_selector: select(pods.clone()), ..NetworkPolicyPeer::default() };
-    let rule = NetworkPolicyEgressRule { to: Some(vec![callee]), ports: Some(ports(&[("TCP", port)])) };
+    let callee = NetworkPolicyPeer {
+        pod_selector: select(pods.clone()),
+        ..NetworkPolicyPeer::default()
+    };
+    let rule = NetworkPolicyEgressRule {
+        to: Some(vec![callee]),
+        ports: Some(ports(&[("TCP", port)])),
+    };
     [
         policy(plane, &format!("ingress-to-{target}-tcp-{port}"), ingress),
-        policy(plane, &format!("egress-to-{target}-tcp-{port}"), egress(allowed(&label), rule)),
+        policy(
+            plane,
+            &format!("egress-to-{target}-tcp-{port}"),
+            egress(allowed(&label), rule),
+        ),
     ]
 }

@@ -70,7 +70,11 @@ impl Component {
         let environment: Vec<EnvVar> = self
             .environment
             .iter()
-            .map(|(name, value)| EnvVar { name: (*name).to_owned(), value: Some(value.clone()), value_from: None })
+            .map(|(name, value)| EnvVar {
+                name: (*name).to_owned(),
+                value: Some(value.clone()),
+                value_from: None,
+            })
             .collect();
         Container {
             name: self.name.to_owned(),
@@ -84,7 +88,10 @@ impl Component {
                 protocol: Some("TCP".to_owned()),
                 ..k8s_openapi::api::core::v1::ContainerPort::default()
             }]),
-            resources: Some(ResourceRequirements { requests: Some(quantities(&self.requests)), ..ResourceRequirements::default() }),
+            resources: Some(ResourceRequirements {
+                requests: Some(quantities(&self.requests)),
+                ..ResourceRequirements::default()
+            }),
             startup_probe: Some(self.health.startup()),
             readiness_probe: Some(self.health.readiness()),
             liveness_probe: Some(self.health.liveness()),
@@ -113,7 +120,10 @@ impl Component {
             max_skew: 1,
             topology_key: "kubernetes.io/hostname".to_owned(),
             when_unsatisfiable: "DoNotSchedule".to_owned(),
-            label_selector: Some(LabelSelector { match_labels: Some(labels::selector(self.role)), ..LabelSelector::default() }),
+            label_selector: Some(LabelSelector {
+                match_labels: Some(labels::selector(self.role)),
+                ..LabelSelector::default()
+            }),
             ..TopologySpreadConstraint::default()
         }
     }
@@ -132,7 +142,10 @@ impl Component {
             spec: Some(DeploymentSpec {
                 replicas: Some(replicas),
                 revision_history_limit: Some(1),
-                selector: LabelSelector { match_labels: Some(labels::selector(self.role)), ..LabelSelector::default() },
+                selector: LabelSelector {
+                    match_labels: Some(labels::selector(self.role)),
+                    ..LabelSelector::default()
+                },
                 // The new pod is there before the old one goes: an update does not interrupt.
                 strategy: Some(DeploymentStrategy {
                     type_: Some("RollingUpdate".to_owned()),
@@ -141,7 +154,10 @@ impl Component {
                         max_unavailable: Some(IntOrString::Int(0)),
                     }),
                 }),
-                template: PodTemplateSpec { metadata: Some(template_metadata), spec: Some(self.pod(plane)) },
+                template: PodTemplateSpec {
+                    metadata: Some(template_metadata),
+                    spec: Some(self.pod(plane)),
+                },
                 ..DeploymentSpec::default()
             }),
             ..Deployment::default()
@@ -166,7 +182,12 @@ impl Health {
     /// Asked every second from the beginning: what waits for the component sees it at once. It may take two minutes, on a
     /// machine where ten control planes start together.
     fn startup(&self) -> Probe {
-        Probe { period_seconds: Some(1), timeout_seconds: Some(5), failure_threshold: Some(120), ..self.get(self.ready) }
+        Probe {
+            period_seconds: Some(1),
+            timeout_seconds: Some(5),
+            failure_threshold: Some(120),
+            ..self.get(self.ready)
+        }
     }
 
     fn readiness(&self) -> Probe {
@@ -203,7 +224,10 @@ fn container_security() -> SecurityContext {
     SecurityContext {
         allow_privilege_escalation: Some(false),
         read_only_root_filesystem: Some(true),
-        capabilities: Some(Capabilities { drop: Some(vec!["ALL".to_owned()]), add: None }),
+        capabilities: Some(Capabilities {
+            drop: Some(vec!["ALL".to_owned()]),
+            add: None,
+        }),
         ..SecurityContext::default()
     }
 }
@@ -214,7 +238,10 @@ fn pod_security() -> PodSecurityContext {
         run_as_user: Some(USER),
         run_as_group: Some(USER),
         fs_group: Some(USER),
-        seccomp_profile: Some(SeccompProfile { type_: "RuntimeDefault".to_owned(), ..SeccompProfile::default() }),
+        seccomp_profile: Some(SeccompProfile {
+            type_: "RuntimeDefault".to_owned(),
+            ..SeccompProfile::default()
+        }),
         ..PodSecurityContext::default()
     }
 }

@@ -8,9 +8,7 @@ use k8s_openapi::api::{
     policy::v1::PodDisruptionBudget,
 };
 
-use crate::{
-    ControlPlane, etcd, exposure, kube_apiserver, kube_controller_manager, kube_scheduler, network_policies,
-};
+use crate::{ControlPlane, etcd, exposure, kube_apiserver, kube_controller_manager, kube_scheduler, network_policies};
 
 /// All objects of a control plane in its namespace.
 #[derive(Clone, Debug, PartialEq)]

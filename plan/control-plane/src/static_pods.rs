@@ -5,7 +5,9 @@
 //! no capability, a read-only root file system and seccomp.
 
 use k8s_openapi::{
-    api::core::v1::{Container, HostPathVolumeSource, Pod, PodSecurityContext, PodSpec, SeccompProfile, Volume, VolumeMount},
+    api::core::v1::{
+        Container, HostPathVolumeSource, Pod, PodSecurityContext, PodSpec, SeccompProfile, Volume, VolumeMount,
+    },
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
 
@@ -53,11 +55,20 @@ impl StaticPods {
             kube_controller_manager::component(plane),
             kube_scheduler::component(plane),
         ];
-        let mut files: Vec<StaticFile> =
-            components.iter().flat_map(|component| &component.files).flat_map(static_files).collect();
+        let mut files: Vec<StaticFile> = components
+            .iter()
+            .flat_map(|component| &component.files)
+            .flat_map(static_files)
+            .collect();
         files.sort();
         files.dedup();
-        Self { pods: components.iter().map(|component| pod(plane, options, component)).collect(), files }
+        Self {
+            pods: components
+                .iter()
+                .map(|component| pod(plane, options, component))
+                .collect(),
+            files,
+        }
     }
 }
 
@@ -69,11 +80,20 @@ fn static_files(files: &Files) -> Vec<StaticFile> {
     };
     match &files.source {
         Source::Secret { name, keys } => keys.iter().map(|key| file(key, name)).collect(),
-        Source::ConfigMap { file: (key, content), .. } => {
-            vec![StaticFile { path: format!("{}/{key}", files.name), secret: None, content: Some(content.clone()) }]
+        Source::ConfigMap {
+            file: (key, content), ..
+        } => {
+            vec![StaticFile {
+                path: format!("{}/{key}", files.name),
+                secret: None,
+                content: Some(content.clone()),
+            }]
         }
         Source::Access(ComponentAccess::Kubeconfig(name)) => vec![file("kubeconfig", name)],
-        Source::Access(ComponentAccess::Token { generic_kubeconfig, token }) => {
+        Source::Access(ComponentAccess::Token {
+            generic_kubeconfig,
+            token,
+        }) => {
             vec![file("kubeconfig", generic_kubeconfig), file("token", token)]
         }
     }
@@ -82,7 +102,11 @@ fn static_files(files: &Files) -> Vec<StaticFile> {
 fn pod(plane: &ControlPlane, options: &StaticPodsOptions, component: &Component) -> Pod {
     let mut container = component.container();
     let directory = options.files_directory.trim_end_matches('/');
-    let mut volumes: Vec<Volume> = component.files.iter().map(|files| files.host_volume(directory)).collect();
+    let mut volumes: Vec<Volume> = component
+        .files
+        .iter()
+        .map(|files| files.host_volume(directory))
+        .collect();
     if component.name == "etcd" {
         add_data(&mut container, &mut volumes, &options.data_directory);
     }
@@ -90,7 +114,10 @@ fn pod(plane: &ControlPlane, options: &StaticPodsOptions, component: &Component)
     pod_labels.extend(component.pod_labels.clone());
     let annotations = (!component.pod_annotations.is_empty()).then(|| component.pod_annotations.clone());
     Pod {
-        metadata: ObjectMeta { annotations, ..labels::metadata(plane, plane.name(component.name), pod_labels) },
+        metadata: ObjectMeta {
+            annotations,
+            ..labels::metadata(plane, plane.name(component.name), pod_labels)
+        },
         spec: Some(PodSpec {
             host_network: Some(true),
             priority_class_name: Some("system-node-critical".to_owned()),
@@ -99,7 +126,10 @@ fn pod(plane: &ControlPlane, options: &StaticPodsOptions, component: &Component)
             security_context: Some(PodSecurityContext {
                 run_as_user: Some(0),
                 run_as_group: Some(0),
-                seccomp_profile: Some(SeccompProfile { type_: "RuntimeDefault".to_owned(), ..SeccompProfile::default() }),
+                seccomp_profile: Some(SeccompProfile {
+                    type_: "RuntimeDefault".to_owned(),
+                    ..SeccompProfile::default()
+                }),
                 ..PodSecurityContext::default()
             }),
             containers: vec![container],

@@ -58,12 +58,23 @@ pub(crate) const KUBECONFIG: &str = "/var/run/secrets/gardener.cloud/shoot/gener
 
 impl Files {
     pub(crate) fn secret(name: &'static str, path: &'static str, secret: &str, keys: &'static [&'static str]) -> Self {
-        Self { name, path, source: Source::Secret { name: secret.to_owned(), keys } }
+        Self {
+            name,
+            path,
+            source: Source::Secret {
+                name: secret.to_owned(),
+                keys,
+            },
+        }
     }
 
     /// `name` differs between components: each has an identity of its own.
     pub(crate) fn kubeconfig(name: &'static str, access: &ComponentAccess) -> Self {
-        Self { name, path: KUBECONFIG_DIRECTORY, source: Source::Access(access.clone()) }
+        Self {
+            name,
+            path: KUBECONFIG_DIRECTORY,
+            source: Source::Access(access.clone()),
+        }
     }
 
     /// The container's view.
@@ -78,14 +89,23 @@ impl Files {
 
     /// The pod's volume in a cluster.
     pub(crate) fn volume(&self) -> Volume {
-        let mut volume = Volume { name: self.name.to_owned(), ..Volume::default() };
+        let mut volume = Volume {
+            name: self.name.to_owned(),
+            ..Volume::default()
+        };
         match &self.source {
             Source::Secret { name, .. } => volume.secret = Some(secret(name)),
             Source::ConfigMap { name, .. } => {
-                volume.config_map = Some(ConfigMapVolumeSource { name: name.clone(), ..ConfigMapVolumeSource::default() });
+                volume.config_map = Some(ConfigMapVolumeSource {
+                    name: name.clone(),
+                    ..ConfigMapVolumeSource::default()
+                });
             }
             Source::Access(ComponentAccess::Kubeconfig(name)) => volume.secret = Some(secret(name)),
-            Source::Access(ComponentAccess::Token { generic_kubeconfig, token }) => {
+            Source::Access(ComponentAccess::Token {
+                generic_kubeconfig,
+                token,
+            }) => {
                 volume.projected = Some(ProjectedVolumeSource {
                     default_mode: Some(SECRET_MODE),
                     sources: Some(vec![project(generic_kubeconfig, "kubeconfig"), project(token, "token")]),
@@ -97,9 +117,15 @@ impl Files {
 
     /// The pod's volume on a host that keeps the files below `directory`.
     pub(crate) fn host_volume(&self, directory: &str) -> Volume {
-        let host_path =
-            HostPathVolumeSource { path: format!("{directory}/{}", self.name), type_: Some("Directory".to_owned()) };
-        Volume { name: self.name.to_owned(), host_path: Some(host_path), ..Volume::default() }
+        let host_path = HostPathVolumeSource {
+            path: format!("{directory}/{}", self.name),
+            type_: Some("Directory".to_owned()),
+        };
+        Volume {
+            name: self.name.to_owned(),
+            host_path: Some(host_path),
+            ..Volume::default()
+        }
     }
 }
 
@@ -115,7 +141,11 @@ fn project(secret: &str, key: &str) -> VolumeProjection {
     VolumeProjection {
         secret: Some(SecretProjection {
             name: secret.to_owned(),
-            items: Some(vec![KeyToPath { key: key.to_owned(), path: key.to_owned(), mode: None }]),
+            items: Some(vec![KeyToPath {
+                key: key.to_owned(),
+                path: key.to_owned(),
+                mode: None,
+            }]),
             optional: Some(false),
         }),
         ..VolumeProjection::default()

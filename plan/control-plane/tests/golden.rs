@@ -1,5 +1,7 @@
 //! The whole plan of each role, as committed YAML: a change of behaviour shows up as a change of these files.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use common::control_plane;
@@ -41,12 +43,18 @@ fn render(plane: &ControlPlane) -> String {
 
 #[test]
 fn a_workerless_shoot() {
-    golden::assert("tests/golden/shoot-workerless.yaml", &render(&control_plane(Role::WorkerlessShoot)));
+    golden::assert(
+        "tests/golden/shoot-workerless.yaml",
+        &render(&control_plane(Role::WorkerlessShoot)),
+    );
 }
 
 #[test]
 fn a_shoot_with_two_api_servers() {
-    let plane = ControlPlane { replicas: 2, ..control_plane(Role::Shoot) };
+    let plane = ControlPlane {
+        replicas: 2,
+        ..control_plane(Role::Shoot)
+    };
     golden::assert("tests/golden/shoot-highly-available.yaml", &render(&plane));
 }
 
@@ -84,7 +92,10 @@ fn priority_classes() {
 
 #[test]
 fn secrets_are_encrypted_with_the_first_key() {
-    let key = |name: &str| EncryptionKey { name: name.to_owned(), secret: "c2VjcmV0".to_owned() };
+    let key = |name: &str| EncryptionKey {
+        name: name.to_owned(),
+        secret: "c2VjcmV0".to_owned(),
+    };
     let text = encryption_configuration(&["secrets"], &[key("new"), key("old")]).unwrap();
     golden::assert("tests/golden/encryption-configuration.yaml", &text);
     assert_eq!(format!("{:?}", key("new")), r#"EncryptionKey { name: "new", .. }"#);
@@ -95,10 +106,28 @@ fn users_switch_groups_and_plugins_over_the_roles_choice() {
     let mut plane = control_plane(Role::WorkerlessShoot);
     plane.api_server.runtime_config.insert("apps/v1".to_owned(), true);
     plane.api_server.enable_admission_plugins.push("Priority".to_owned());
-    plane.api_server.disable_admission_plugins.push("LimitRanger".to_owned());
+    plane
+        .api_server
+        .disable_admission_plugins
+        .push("LimitRanger".to_owned());
     let deployment = Resources::plan(&plane).kube_apiserver.deployment;
-    let command = deployment.spec.unwrap().template.spec.unwrap().containers.remove(0).command.unwrap();
-    let flag = |name: &str| command.iter().find(|flag| flag.starts_with(&format!("--{name}="))).unwrap().clone();
+    let command = deployment
+        .spec
+        .unwrap()
+        .template
+        .spec
+        .unwrap()
+        .containers
+        .remove(0)
+        .command
+        .unwrap();
+    let flag = |name: &str| {
+        command
+            .iter()
+            .find(|flag| flag.starts_with(&format!("--{name}=")))
+            .unwrap()
+            .clone()
+    };
     assert!(flag("runtime-config").contains("apps/v1=true,autoscaling/v1=false"));
     assert_eq!(flag("enable-admission-plugins"), "--enable-admission-plugins=Priority");
     let disabled = flag("disable-admission-plugins");
@@ -111,10 +140,26 @@ fn a_shoot_asks_for_at_most_one_gibibyte() {
     let etcd = plan.etcd.spec.etcd.resources.unwrap().requests.unwrap();
     let deployments = [plan.kube_apiserver.deployment, plan.kube_controller_manager.deployment];
     let requests = deployments.into_iter().map(|deployment| {
-        deployment.spec.unwrap().template.spec.unwrap().containers.remove(0).resources.unwrap().requests.unwrap()
+        deployment
+            .spec
+            .unwrap()
+            .template
+            .spec
+            .unwrap()
+            .containers
+            .remove(0)
+            .resources
+            .unwrap()
+            .requests
+            .unwrap()
     });
     let mebibytes = requests.chain([etcd]).map(|request| {
-        request["memory"].0.strip_suffix("Mi").expect("requests are in Mi").parse::<u32>().unwrap()
+        request["memory"]
+            .0
+            .strip_suffix("Mi")
+            .expect("requests are in Mi")
+            .parse::<u32>()
+            .unwrap()
     });
     assert!(mebibytes.sum::<u32>() <= 1024);
 }

@@ -1,5 +1,7 @@
 //! The planned arguments, given to the real programs: they start, they are secure, and they do what the role is for.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod common;
 
 use std::{
@@ -33,16 +35,27 @@ impl Running {
     fn start(role: Role) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let ports = ["2379", "2380", "2381", "6443", "10257", "10259"].map(|port| (port, free_port()));
-        let mut running = Self { ports: BTreeMap::from(ports), directory, processes: Vec::new() };
+        let mut running = Self {
+            ports: BTreeMap::from(ports),
+            directory,
+            processes: Vec::new(),
+        };
         let mut plane = control_plane(role);
         plane.secrets.controller_manager_access = ComponentAccess::Kubeconfig("controller-manager".to_owned());
         plane.secrets.scheduler_access = ComponentAccess::Kubeconfig("scheduler".to_owned());
         plane.etcd.endpoints = vec!["https://127.0.0.1:2379".to_owned()];
         let path = |name: &str| running.directory.path().join(name).display().to_string();
-        let options = StaticPodsOptions { files_directory: path("files"), data_directory: path("data") };
+        let options = StaticPodsOptions {
+            files_directory: path("files"),
+            data_directory: path("data"),
+        };
         let planned = StaticPods::plan(&plane, &options);
         write_files(&planned, &running);
-        for pod in planned.pods.iter().filter(|pod| role.has_nodes() || !name(pod).ends_with("kube-scheduler")) {
+        for pod in planned
+            .pods
+            .iter()
+            .filter(|pod| role.has_nodes() || !name(pod).ends_with("kube-scheduler"))
+        {
             running.start_pod(pod);
         }
         running
@@ -53,12 +66,18 @@ impl Running {
         let spec = pod.spec.as_ref().unwrap();
         let container = &spec.containers[0];
         let host_path = |volume: &str| {
-            let volume = spec.volumes.iter().flatten().find(|known| known.name == volume).unwrap();
+            let volume = spec
+                .volumes
+                .iter()
+                .flatten()
+                .find(|known| known.name == volume)
+                .unwrap();
             volume.host_path.clone().unwrap().path
         };
         let mounts = container.volume_mounts.iter().flatten();
-        let mut mounts: Vec<(String, String)> =
-            mounts.map(|mount| (mount.mount_path.clone(), host_path(&mount.name))).collect();
+        let mut mounts: Vec<(String, String)> = mounts
+            .map(|mount| (mount.mount_path.clone(), host_path(&mount.name)))
+            .collect();
         // The longest first: one path may be the beginning of another.
         mounts.sort_by_key(|(path, _)| std::cmp::Reverse(path.len()));
         let translate = |argument: &String| {
@@ -67,11 +86,18 @@ impl Running {
                 argument = argument.replace(&format!("={path}"), &format!("={host}"));
             }
             self.ports.iter().fold(argument, |argument, (port, free)| {
-                argument.replace(&format!(":{port}"), &format!(":{free}")).replace(&format!("-port={port}"), &format!("-port={free}"))
+                argument
+                    .replace(&format!(":{port}"), &format!(":{free}"))
+                    .replace(&format!("-port={port}"), &format!("-port={free}"))
             })
         };
         let arguments: Vec<String> = container.command.iter().flatten().map(translate).collect();
-        let process = TestProcess::start(&container.name, &upstream::hyperkube(), &arguments, self.directory.path());
+        let process = TestProcess::start(
+            &container.name,
+            &upstream::hyperkube(),
+            &arguments,
+            self.directory.path(),
+        );
         self.processes.push((container.name.clone(), process));
     }
 
@@ -82,7 +108,12 @@ impl Running {
     async fn kubectl(&self, arguments: &[&str]) -> Result<String, String> {
         let mut command = tokio::process::Command::new(upstream::hyperkube());
         let kubeconfig = self.directory.path().join("admin.kubeconfig");
-        command.arg("kubectl").arg("--kubeconfig").arg(kubeconfig).args(arguments).kill_on_drop(true);
+        command
+            .arg("kubectl")
+            .arg("--kubeconfig")
+            .arg(kubeconfig)
+            .args(arguments)
+            .kill_on_drop(true);
         let output = command.output().await.unwrap();
         if output.status.success() {
             Ok(String::from_utf8_lossy(&output.stdout).into_owned())
@@ -94,16 +125,22 @@ impl Running {
     async fn anonymous(&self, path: &str) -> Result<String, String> {
         let nobody = self.directory.path().join("nobody.kubeconfig");
         fs_err::write(&nobody, "apiVersion: v1\nkind: Config\n").unwrap();
-        // Flags given last win: this kubeconfig has no certificate.
-        let (kubeconfig, server) = (format!("--kubeconfig={}", nobody.display()), format!("--server={}", self.api_server_url()));
-        self.kubectl(&["get", "--raw", path, "--insecure-skip-tls-verify", &kubeconfig, &server]).await
+        let kubeconfig = format!("--kubeconfig={}", nobody.display());
+        let server = format!("--server={}", self.api_server_url());
+        // kubectl asks for a name when it has none; the API server knows no such names, so this one is nobody's.
+        let name = ["--username=nobody", "--password=nothing", "--insecure-skip-tls-verify"];
+        self.kubectl(&[&["get", "--raw", path, &kubeconfig, &server], name.as_slice()].concat())
+            .await
     }
 
     /// Waits until kubectl succeeds; the last lines of all logs are in the failure's message.
     async fn wait_for(&self, what: &str, arguments: &[&str]) -> String {
         eventually(DEADLINE, what, || async {
             self.kubectl(arguments).await.map_err(|error| {
-                let logs = self.processes.iter().map(|(name, process)| format!("\n{name}: {}", process.log_tail()));
+                let logs = self
+                    .processes
+                    .iter()
+                    .map(|(name, process)| format!("\n{name}: {}", process.log_tail()));
                 error + &logs.collect::<String>()
             })
         })
@@ -116,7 +153,11 @@ fn name(pod: &Pod) -> &str {
 }
 
 fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
 }
 
 /// The contents that the secrets manager would make, by the name of the Secret without its version.
@@ -128,8 +169,13 @@ fn write_files(planned: &StaticPods, running: &Running) {
         fs_err::create_dir_all(path.parent().unwrap()).unwrap();
         let text = match (&file.secret, &file.content) {
             (Some((secret, key)), _) => {
-                let known = contents.iter().find(|((name, known), _)| secret.starts_with(name.as_str()) && known == key);
-                known.unwrap_or_else(|| panic!("no content for {secret} {key}")).1.clone()
+                let known = contents
+                    .iter()
+                    .find(|((name, known), _)| secret.starts_with(name.as_str()) && known == key);
+                known
+                    .unwrap_or_else(|| panic!("no content for {secret} {key}"))
+                    .1
+                    .clone()
             }
             (None, content) => content.clone().unwrap(),
         };
@@ -140,58 +186,118 @@ fn write_files(planned: &StaticPods, running: &Running) {
 
 type Contents = Vec<((String, String), String)>;
 
+/// Authorities of a control plane.
+struct Authorities {
+    ca: CertificateAuthority,
+    client: CertificateAuthority,
+    etcd: CertificateAuthority,
+    front_proxy: CertificateAuthority,
+    kubelet: CertificateAuthority,
+}
+
 fn contents(running: &Running) -> Contents {
-    let clock = SystemClock;
-    let authority = |name: &str| CertificateAuthority::generate(name, DAY, &clock).unwrap();
-    let (ca, ca_client, ca_etcd, ca_front_proxy) = (authority("ca"), authority("client"), authority("etcd"), authority("front-proxy"));
-    let ca_kubelet = authority("kubelet");
-    let loopback = vec![Ipv4Addr::LOCALHOST.into()];
-    let mut found: Contents = Vec::new();
-    let mut add = |name: &str, key: &str, text: String| found.push(((name.to_owned(), key.to_owned()), text));
-    let bundles = [
-        ("ca-client-bundle", &ca_client),
-        ("ca-etcd-bundle", &ca_etcd),
-        ("ca-front-proxy-bundle", &ca_front_proxy),
-        ("ca-kubelet-bundle", &ca_kubelet),
-        ("ca-bundle", &ca),
-    ];
-    for (name, authority) in bundles {
-        add(name, "bundle.crt", authority.certificate_pem().to_owned());
-    }
-    for (name, authority) in [("ca-client", &ca_client), ("ca-kubelet", &ca_kubelet)] {
-        add(name, "ca.crt", authority.certificate_pem().to_owned());
-        add(name, "ca.key", authority.private_key().to_pem());
-    }
-    let client = |name: &str, group: &str| CertificateRequest::client(name, vec![group.to_owned()], DAY);
-    let certificates = [
-        ("etcd-server", &ca_etcd, CertificateRequest::server("etcd", vec!["localhost".to_owned()], loopback.clone(), DAY)),
-        ("etcd-client", &ca_etcd, client("etcd-client", "etcd")),
-        ("kube-aggregator", &ca_front_proxy, client("front-proxy-client", "none")),
-        ("kube-apiserver-kubelet", &ca_kubelet, client("system:kube-apiserver:kubelet", "system:masters")),
-        ("kube-apiserver-2", &ca, CertificateRequest::server("kube-apiserver", vec!["localhost".to_owned()], loopback, DAY)),
-    ];
-    for (name, authority, request) in certificates {
-        let issued = authority.issue(&request, &clock).unwrap();
-        add(name, "tls.crt", issued.certificate_pem);
-        add(name, "tls.key", issued.private_key.to_pem());
-    }
+    let authority = |name: &str| CertificateAuthority::generate(name, DAY, &SystemClock).unwrap();
+    let authorities = Authorities {
+        ca: authority("ca"),
+        client: authority("client"),
+        etcd: authority("etcd"),
+        front_proxy: authority("front-proxy"),
+        kubelet: authority("kubelet"),
+    };
+    let mut found = authority_files(&authorities);
+    found.extend(certificate_files(&authorities));
     let url = running.api_server_url();
-    for (name, user) in [("controller-manager", "system:kube-controller-manager"), ("scheduler", "system:kube-scheduler")] {
-        add(name, "kubeconfig", kubeconfig(&url, &ca, &ca_client, user, "none"));
-    }
-    let admin = kubeconfig(&url, &ca, &ca_client, "admin", "system:masters");
+    let kubeconfig = |user: &str, group: &str| kubeconfig(&url, &authorities.ca, &authorities.client, user, group);
+    found.push(file(
+        "controller-manager",
+        "kubeconfig",
+        kubeconfig("system:kube-controller-manager", "none"),
+    ));
+    found.push(file(
+        "scheduler",
+        "kubeconfig",
+        kubeconfig("system:kube-scheduler", "none"),
+    ));
+    let admin = kubeconfig("admin", "system:masters");
     fs_err::write(running.directory.path().join("admin.kubeconfig"), admin).unwrap();
     let key = PrivateKey::generate().unwrap();
-    add("service-account-key-bundle", "bundle.key", key.public_key_pem());
-    add("service-account-key", "id_rsa", key.to_pem());
-    let secret = STANDARD.encode([7_u8; 32]);
-    let encryption = encryption_configuration(&["secrets"], &[EncryptionKey { name: "key1".to_owned(), secret }]).unwrap();
-    add("kube-apiserver-etcd-encryption-configuration", "encryption-configuration.yaml", encryption);
+    found.push(file("service-account-key-bundle", "bundle.key", key.public_key_pem()));
+    found.push(file("service-account-key", "id_rsa", key.to_pem()));
+    let key = EncryptionKey {
+        name: "key1".to_owned(),
+        secret: STANDARD.encode([7_u8; 32]),
+    };
+    let encryption = encryption_configuration(&["secrets"], &[key]).unwrap();
+    found.push(file(
+        "kube-apiserver-etcd-encryption-configuration",
+        "encryption-configuration.yaml",
+        encryption,
+    ));
+    found
+}
+
+fn file(secret: &str, key: &str, text: String) -> ((String, String), String) {
+    ((secret.to_owned(), key.to_owned()), text)
+}
+
+fn authority_files(authorities: &Authorities) -> Contents {
+    let bundles = [
+        ("ca-client-bundle", &authorities.client),
+        ("ca-etcd-bundle", &authorities.etcd),
+        ("ca-front-proxy-bundle", &authorities.front_proxy),
+        ("ca-kubelet-bundle", &authorities.kubelet),
+        ("ca-bundle", &authorities.ca),
+    ];
+    let bundle = |(name, authority): (&str, &CertificateAuthority)| {
+        file(name, "bundle.crt", authority.certificate_pem().to_owned())
+    };
+    let mut found: Contents = bundles.into_iter().map(bundle).collect();
+    for (name, authority) in [("ca-client", &authorities.client), ("ca-kubelet", &authorities.kubelet)] {
+        found.push(file(name, "ca.crt", authority.certificate_pem().to_owned()));
+        found.push(file(name, "ca.key", authority.private_key().to_pem()));
+    }
+    found
+}
+
+fn certificate_files(authorities: &Authorities) -> Contents {
+    let client = |name: &str, group: &str| CertificateRequest::client(name, vec![group.to_owned()], DAY);
+    let server = |name: &str| {
+        CertificateRequest::server(
+            name,
+            vec!["localhost".to_owned()],
+            vec![Ipv4Addr::LOCALHOST.into()],
+            DAY,
+        )
+    };
+    let certificates = [
+        ("etcd-server", &authorities.etcd, server("etcd")),
+        ("etcd-client", &authorities.etcd, client("etcd-client", "etcd")),
+        (
+            "kube-aggregator",
+            &authorities.front_proxy,
+            client("front-proxy-client", "none"),
+        ),
+        (
+            "kube-apiserver-kubelet",
+            &authorities.kubelet,
+            client("system:kube-apiserver:kubelet", "none"),
+        ),
+        ("kube-apiserver-2", &authorities.ca, server("kube-apiserver")),
+    ];
+    let mut found = Contents::new();
+    for (name, authority, request) in certificates {
+        let issued = authority.issue(&request, &SystemClock).unwrap();
+        found.push(file(name, "tls.crt", issued.certificate_pem));
+        found.push(file(name, "tls.key", issued.private_key.to_pem()));
+    }
     found
 }
 
 fn kubeconfig(url: &str, ca: &CertificateAuthority, client: &CertificateAuthority, user: &str, group: &str) -> String {
-    let request = CertificateRequest { usages: vec![Usage::Client], ..CertificateRequest::client(user, vec![group.to_owned()], DAY) };
+    let request = CertificateRequest {
+        usages: vec![Usage::Client],
+        ..CertificateRequest::client(user, vec![group.to_owned()], DAY)
+    };
     let issued = client.issue(&request, &SystemClock).unwrap();
     format!(
         "apiVersion: v1\nkind: Config\ncurrent-context: x\ncontexts: [{{name: x, context: {{cluster: x, user: x}}}}]\nclusters: [{{name: x, cluster: {{server: '{url}', certificate-authority-data: {}}}}}]\nusers: [{{name: x, user: {{client-certificate-data: {}, client-key-data: {}}}}}]\n",
@@ -202,27 +308,61 @@ fn kubeconfig(url: &str, ca: &CertificateAuthority, client: &CertificateAuthorit
 }
 
 fn contains(path: &Path, needle: &[u8]) -> bool {
-    fs_err::read(path).unwrap().windows(needle.len()).any(|window| window == needle)
+    fs_err::read(path)
+        .unwrap()
+        .windows(needle.len())
+        .any(|window| window == needle)
 }
 
 #[tokio::test]
 async fn a_workerless_control_plane_serves_what_it_is_for() {
     let running = Running::start(Role::WorkerlessShoot);
-    running.wait_for("the API server to be ready", &["get", "--raw", "/readyz"]).await;
+    running
+        .wait_for("the API server to be ready", &["get", "--raw", "/readyz"])
+        .await;
     // The controllers work: they make the default service account and publish the authority.
-    running.wait_for("the default service account", &["get", "serviceaccount", "default", "-n", "default"]).await;
-    running.wait_for("the published authority", &["get", "configmap", "kube-root-ca.crt", "-n", "default"]).await;
+    running
+        .wait_for(
+            "the default service account",
+            &["get", "serviceaccount", "default", "-n", "default"],
+        )
+        .await;
+    running
+        .wait_for(
+            "the published authority",
+            &["get", "configmap", "kube-root-ca.crt", "-n", "default"],
+        )
+        .await;
     let token = running.kubectl(&["create", "token", "default"]).await.unwrap();
     assert_eq!(token.trim().split('.').count(), 3);
     // What needs nodes is not there.
     let groups = running.kubectl(&["api-versions"]).await.unwrap();
-    assert!(!groups.contains("apps/v1") && !groups.contains("storage.k8s.io/v1"), "{groups}");
-    assert!(groups.contains("apiextensions.k8s.io/v1") && groups.contains("rbac.authorization.k8s.io/v1"), "{groups}");
+    assert!(
+        !groups.contains("apps/v1") && !groups.contains("storage.k8s.io/v1"),
+        "{groups}"
+    );
+    assert!(
+        groups.contains("apiextensions.k8s.io/v1") && groups.contains("rbac.authorization.k8s.io/v1"),
+        "{groups}"
+    );
     // Secrets are not readable in etcd's file.
-    running.kubectl(&["create", "secret", "generic", "test", "--from-literal=password=not-to-be-found"]).await.unwrap();
+    running
+        .kubectl(&[
+            "create",
+            "secret",
+            "generic",
+            "test",
+            "--from-literal=password=not-to-be-found",
+        ])
+        .await
+        .unwrap();
     let database = running.directory.path().join("data/member/snap/db");
     eventually(DEADLINE, "the secret in etcd's file", || async {
-        if contains(&database, b"k8s:enc:aescbc:v1:key1:") { Ok(()) } else { Err("no encrypted value yet") }
+        if contains(&database, b"k8s:enc:aescbc:v1:key1:") {
+            Ok(())
+        } else {
+            Err("no encrypted value yet")
+        }
     })
     .await;
     assert!(!contains(&database, b"not-to-be-found"));
@@ -234,18 +374,49 @@ async fn a_workerless_control_plane_serves_what_it_is_for() {
 #[tokio::test]
 async fn a_seed_control_plane_has_all_of_kubernetes() {
     let running = Running::start(Role::Seed);
-    running.wait_for("the API server to be ready", &["get", "--raw", "/readyz"]).await;
-    running.wait_for("the default service account", &["get", "serviceaccount", "default", "-n", "default"]).await;
-    running.kubectl(&["create", "deployment", "test", "--image=test"]).await.unwrap();
-    running.wait_for("the deployment's pod", &["wait", "--for=create", "pod", "-l", "app=test", "--timeout=1s"]).await;
+    running
+        .wait_for("the API server to be ready", &["get", "--raw", "/readyz"])
+        .await;
+    running
+        .wait_for(
+            "the default service account",
+            &["get", "serviceaccount", "default", "-n", "default"],
+        )
+        .await;
+    running
+        .kubectl(&["create", "deployment", "test", "--image=test"])
+        .await
+        .unwrap();
+    running
+        .wait_for(
+            "the deployment's pod",
+            &["wait", "--for=create", "pod", "-l", "app=test", "--timeout=1s"],
+        )
+        .await;
 }
 
 #[tokio::test]
 async fn the_garden_has_no_workload() {
     let running = Running::start(Role::Garden);
-    running.wait_for("the API server to be ready", &["get", "--raw", "/readyz"]).await;
-    running.wait_for("the default service account", &["get", "serviceaccount", "default", "-n", "default"]).await;
-    let refused = running.kubectl(&["create", "deployment", "test", "--image=test"]).await.unwrap_err();
-    assert!(refused.contains("could not find the requested resource") || refused.contains("no matches"), "{refused}");
-    running.kubectl(&["create", "quota", "test", "--hard=configmaps=3"]).await.unwrap();
+    running
+        .wait_for("the API server to be ready", &["get", "--raw", "/readyz"])
+        .await;
+    running
+        .wait_for(
+            "the default service account",
+            &["get", "serviceaccount", "default", "-n", "default"],
+        )
+        .await;
+    let refused = running
+        .kubectl(&["create", "deployment", "test", "--image=test"])
+        .await
+        .unwrap_err();
+    assert!(
+        refused.contains("could not find the requested resource") || refused.contains("no matches"),
+        "{refused}"
+    );
+    running
+        .kubectl(&["create", "quota", "test", "--hard=configmaps=3"])
+        .await
+        .unwrap();
 }

@@ -14,8 +14,7 @@ use crate::settings::Settings;
 pub(crate) const FIELD_MANAGER: &str = "gardenlet";
 
 /// Makes a client of a shoot from a kubeconfig; tests hand in another one.
-pub(crate) type ShootConnector =
-    Arc<dyn Fn(String) -> BoxFuture<'static, Result<Client, ConnectError>> + Send + Sync>;
+pub(crate) type ShootConnector = Arc<dyn Fn(String) -> BoxFuture<'static, Result<Client, ConnectError>> + Send + Sync>;
 
 /// The shared part of all controllers.
 #[derive(Clone)]
@@ -36,7 +35,10 @@ pub(crate) struct Gardenlet {
 
 impl Debug for Gardenlet {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Gardenlet").field("settings", &self.settings).finish_non_exhaustive()
+        formatter
+            .debug_struct("Gardenlet")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
     }
 }
 

@@ -56,12 +56,18 @@ pub enum Error {
 pub async fn run(arguments: Arguments, shutdown: CancellationToken) -> Result<(), Error> {
     let settings = Settings::load(&arguments.config)?;
     let garden = connect::from_kubeconfig_file(&settings.garden_kubeconfig).await;
-    let garden_client = garden.map_err(|source| Error::Connect { cluster: "garden", source })?;
+    let garden_client = garden.map_err(|source| Error::Connect {
+        cluster: "garden",
+        source,
+    })?;
     let seed = match &settings.seed_kubeconfig {
         Some(path) => connect::from_kubeconfig_file(path).await,
         None => connect::in_cluster(),
     };
-    let seed_client = seed.map_err(|source| Error::Connect { cluster: "seed", source })?;
+    let seed_client = seed.map_err(|source| Error::Connect {
+        cluster: "seed",
+        source,
+    })?;
     let readiness = Readiness::new();
     let _health = health::serve(settings.health_address, readiness.clone()).await?;
     let election = settings.leader_election.clone();
@@ -74,7 +80,10 @@ pub async fn run(arguments: Arguments, shutdown: CancellationToken) -> Result<()
     };
     let holder = std::env::var("HOSTNAME").unwrap_or_else(|_| format!("gardenlet-{}", std::process::id()));
     let options = LeaseOptions::new(election.namespace, election.name, holder);
-    let outcome = lead(seed_client, options, clock, shutdown, |leadership| work(gardenlet, readiness, leadership.lost)).await;
+    let outcome = lead(seed_client, options, clock, shutdown, |leadership| {
+        work(gardenlet, readiness, leadership.lost)
+    })
+    .await;
     match outcome {
         controller::lease::Outcome::Lost => Err(Error::LeadershipLost),
         controller::lease::Outcome::ShutDown | controller::lease::Outcome::Finished => Ok(()),

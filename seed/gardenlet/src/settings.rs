@@ -79,8 +79,10 @@ impl Settings {
     /// Reads and completes the file.
     pub(crate) fn load(path: &Path) -> Result<Self, SettingsError> {
         let text = fs_err::read_to_string(path).map_err(SettingsError::Read)?;
-        let configuration = serde_yaml_ng::from_str(&text)
-            .map_err(|source| SettingsError::Parse { path: path.display().to_string(), source })?;
+        let configuration = serde_yaml_ng::from_str(&text).map_err(|source| SettingsError::Parse {
+            path: path.display().to_string(),
+            source,
+        })?;
         Self::complete(configuration)
     }
 
@@ -95,13 +97,21 @@ impl Settings {
             .seed_client_connection
             .map(|connection| connection.client_connection_configuration.kubeconfig)
             .filter(|path| !path.is_empty());
-        let template = configuration.seed_config.ok_or(SettingsError::Missing("seedConfig"))?.seed_template;
+        let template = configuration
+            .seed_config
+            .ok_or(SettingsError::Missing("seedConfig"))?
+            .seed_template;
         let controllers = configuration.controllers.unwrap_or_default();
-        let (shoot, care) = (controllers.shoot.unwrap_or_default(), controllers.shoot_care.unwrap_or_default());
+        let (shoot, care) = (
+            controllers.shoot.unwrap_or_default(),
+            controllers.shoot_care.unwrap_or_default(),
+        );
         let seed_controller = controllers.seed.unwrap_or_default();
         let resources = configuration.resources.unwrap_or_default();
         let ingress = configuration.sni.and_then(|sni| sni.ingress).unwrap_or_default();
-        let election = configuration.leader_election.filter(|election| election.leader_elect.unwrap_or(true));
+        let election = configuration
+            .leader_election
+            .filter(|election| election.leader_elect.unwrap_or(true));
         Ok(Self {
             garden_kubeconfig,
             seed_kubeconfig,
@@ -121,13 +131,20 @@ impl Settings {
                 ingress.namespace.unwrap_or_else(|| "garden".to_owned()),
                 ingress.service_name.unwrap_or_else(|| "gateway".to_owned()),
             ),
-            concurrent_shoots: shoot.concurrent_syncs.and_then(|count| u16::try_from(count).ok()).unwrap_or(20),
+            concurrent_shoots: shoot
+                .concurrent_syncs
+                .and_then(|count| u16::try_from(count).ok())
+                .unwrap_or(20),
             sync_period: duration(shoot.sync_period, 3600),
             retry_duration: duration(shoot.retry_duration, 12 * 3600),
             progress_period: duration(shoot.progress_report_period, 1),
             care_period: duration(care.sync_period, 30),
             seed_sync_period: duration(seed_controller.sync_period, 3600).min(Duration::from_secs(60)),
-            lease_period: Duration::from_secs(seed_controller.lease_resync_seconds.map_or(2, |s| s.max(1).unsigned_abs().into())),
+            lease_period: Duration::from_secs(
+                seed_controller
+                    .lease_resync_seconds
+                    .map_or(2, |s| s.max(1).unsigned_abs().into()),
+            ),
             dns_ttl_seconds: shoot.dns_entry_ttl_seconds.unwrap_or(120),
         })
     }
@@ -143,8 +160,10 @@ fn or(text: String, default: &str) -> String {
 }
 
 fn duration(duration: Option<apimachinery::Duration>, default_seconds: u64) -> Duration {
-    let nanoseconds = duration.and_then(|duration| u64::try_from(duration.nanoseconds()).ok()).filter(|n| *n > 0);
-    nanoseconds.map_or(Duration::from_secs(default_seconds), Duration::from_nanos)
+    let nanoseconds = duration
+        .and_then(|duration| u64::try_from(duration.nanoseconds()).ok())
+        .filter(|n| *n > 0);
+    nanoseconds.map_or_else(|| Duration::from_secs(default_seconds), Duration::from_nanos)
 }
 
 fn health_address(probes: Option<&api::config::Server>) -> Result<SocketAddr, SettingsError> {
@@ -154,15 +173,25 @@ fn health_address(probes: Option<&api::config::Server>) -> Result<SocketAddr, Se
 }
 
 fn seed(template: SeedTemplate) -> Result<Seed, SettingsError> {
-    let name = template.metadata.name.filter(|name| !name.is_empty()).ok_or(SettingsError::Missing("seedConfig.metadata.name"))?;
-    let mut seed = Seed { spec: template.spec, ..Seed::default() };
+    let name = template
+        .metadata
+        .name
+        .filter(|name| !name.is_empty())
+        .ok_or(SettingsError::Missing("seedConfig.metadata.name"))?;
+    let mut seed = Seed {
+        spec: template.spec,
+        ..Seed::default()
+    };
     seed.metadata = ObjectMeta {
         name: Some(name),
         labels: template.metadata.labels,
         annotations: template.metadata.annotations,
         ..ObjectMeta::default()
     };
-    seed.metadata.labels.get_or_insert_default().insert("gardener.cloud/role".to_owned(), "seed".to_owned());
+    seed.metadata
+        .labels
+        .get_or_insert_default()
+        .insert("gardener.cloud/role".to_owned(), "seed".to_owned());
     defaulting::set_defaults_seed(&mut seed);
     Ok(seed)
 }
@@ -192,17 +221,26 @@ seedConfig:
         let settings = complete(SMALL).unwrap();
         assert_eq!(settings.seed_name(), "local");
         assert_eq!(settings.health_address.to_string(), "0.0.0.0:8081");
-        assert_eq!((settings.sync_period, settings.retry_duration), (Duration::from_secs(3600), Duration::from_secs(43200)));
+        assert_eq!(
+            (settings.sync_period, settings.retry_duration),
+            (Duration::from_secs(3600), Duration::from_secs(43200))
+        );
         assert_eq!(settings.gateway_service, ("garden".to_owned(), "gateway".to_owned()));
         assert_eq!(settings.leader_election, None);
-        assert_eq!(settings.seed.metadata.labels.as_ref().unwrap()["gardener.cloud/role"], "seed");
+        assert_eq!(
+            settings.seed.metadata.labels.as_ref().unwrap()["gardener.cloud/role"],
+            "seed"
+        );
         assert_eq!(settings.seed.spec.provider.type_, "local");
     }
 
     #[test]
     fn what_nobody_can_guess_is_asked_for() {
         for (without, expected) in [
-            ("  kubeconfig: /etc/garden/kubeconfig\n", "the configuration has no gardenClientConnection.kubeconfig"),
+            (
+                "  kubeconfig: /etc/garden/kubeconfig\n",
+                "the configuration has no gardenClientConnection.kubeconfig",
+            ),
             ("name: local, ", "the configuration has no seedConfig.metadata.name"),
         ] {
             assert_eq!(complete(&SMALL.replace(without, "")).unwrap_err().to_string(), expected);
@@ -211,9 +249,14 @@ seedConfig:
 
     #[test]
     fn what_is_said_holds() {
-        let text = format!("{SMALL}controllers:\n  shoot: {{syncPeriod: 5m, retryDuration: 10s, concurrentSyncs: 3}}\n  shootCare: {{syncPeriod: 7s}}\nserver:\n  healthProbes: {{bindAddress: 127.0.0.1, port: 2728}}\n");
+        let text = format!(
+            "{SMALL}controllers:\n  shoot: {{syncPeriod: 5m, retryDuration: 10s, concurrentSyncs: 3}}\n  shootCare: {{syncPeriod: 7s}}\nserver:\n  healthProbes: {{bindAddress: 127.0.0.1, port: 2728}}\n"
+        );
         let settings = complete(&text).unwrap();
-        assert_eq!((settings.sync_period.as_secs(), settings.retry_duration.as_secs()), (300, 10));
+        assert_eq!(
+            (settings.sync_period.as_secs(), settings.retry_duration.as_secs()),
+            (300, 10)
+        );
         assert_eq!((settings.concurrent_shoots, settings.care_period.as_secs()), (3, 7));
         assert_eq!(settings.health_address.to_string(), "127.0.0.1:2728");
     }

@@ -143,7 +143,7 @@ impl Landscape {
 
     fn kubeception(&self, arguments: &[&str]) -> Result<String> {
         let mut command = Command::new(&self.binary);
-        output(command.args(arguments).args(["--landscape", &self.name]))
+        output(command.args(arguments).env("KUBECEPTION_LANDSCAPE", &self.name))
     }
 
     fn kubectl(&self, cluster: &str, arguments: &[&str]) -> Result<String> {

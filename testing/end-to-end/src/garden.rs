@@ -93,7 +93,7 @@ const BAD_SHOOTS: &[BadShoot] = &[
     BadShoot {
         what: "overlapping networks",
         name: "bad",
-        spec: "networking: {services: 10.3.0.0/16}",
+        spec: "provider: {type: local, workers: [{name: one, minimum: 1, maximum: 1, machine: {type: local}}]}\n  credentialsBindingName: some\n  networking: {type: calico, nodes: 10.10.0.0/16, pods: 10.10.0.0/16}",
         because: "spec.networking",
     },
     BadShoot {
@@ -117,7 +117,7 @@ const BAD_SHOOTS: &[BadShoot] = &[
     BadShoot {
         what: "workers while no extension offers them",
         name: "bad",
-        spec: "provider: {type: local, workers: [{name: one, minimum: 1, maximum: 1, machine: {type: local, image: {name: local, version: 1.0.0}}}]}\n  networking: {type: calico, nodes: 10.10.0.0/16}",
+        spec: "provider: {type: local, workers: [{name: one, minimum: 1, maximum: 1, machine: {type: local, image: {name: local, version: 1.0.0}}}]}\n  credentialsBindingName: some\n  networking: {type: calico, nodes: 10.10.0.0/16}",
         because: "local",
     },
 ];

@@ -6,9 +6,9 @@ use serde_json::Value;
 use crate::walk::{Cluster, Walk, eventually, refused};
 
 /// The shoot that `examples/shoot-workerless.yaml` makes.
-const EXAMPLE: &str = "workerless";
-const SHOOT: &str = "dev/workerless";
-const IN_SEED: &str = "shoot--dev--workerless";
+const EXAMPLE: &str = "second";
+const SHOOT: &str = "dev/second";
+const IN_SEED: &str = "shoot--dev--second";
 /// Long enough for a machine that does other things as well.
 const CREATED: u64 = 240;
 

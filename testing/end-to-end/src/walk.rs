@@ -116,7 +116,7 @@ impl Walk {
         let mut command = Command::new(&self.binary);
         command
             .args(arguments)
-            .args(["--landscape", &self.landscape])
+            .env("KUBECEPTION_LANDSCAPE", &self.landscape)
             .stdin(Stdio::null());
         command
     }

@@ -34,7 +34,18 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("cloud", &["lib"]),
     (
         "landscape",
-        &["lib", "apimachinery", "api", "plan", "deploy", "controller", "cloud"],
+        &[
+            "lib",
+            "apimachinery",
+            "api",
+            "plan",
+            "deploy",
+            "controller",
+            "garden",
+            "seed",
+            "extensions",
+            "cloud",
+        ],
     ),
     (
         "cli",
@@ -52,7 +63,8 @@ const ROOMS: &[(&str, &[&str])] = &[
             "landscape",
         ],
     ),
-    ("xtask", &["lib"]),
+    // Of `landscape` only the recipes for upstream components, which build in seconds.
+    ("xtask", &["lib", "landscape"]),
     ("testing", &["lib", "apimachinery", "api"]),
 ];
 

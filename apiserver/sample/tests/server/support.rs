@@ -1,6 +1,5 @@
 //! A sample server on a real etcd, and a small HTTPS client.
 
-
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use apiserver::{
@@ -56,7 +55,12 @@ impl Sample {
     pub(crate) async fn start_with(flags: &[String]) -> Self {
         let etcd = Etcd::start().await;
         let (client, shutdown, task) = serve(&etcd, flags).await;
-        Self { client, etcd, shutdown, task }
+        Self {
+            client,
+            etcd,
+            shutdown,
+            task,
+        }
     }
 }
 
@@ -65,14 +69,28 @@ pub(crate) async fn serve(etcd: &Etcd, flags: &[String]) -> (Client, Cancellatio
     let mut flags = flags.to_vec();
     flags.push(format!("--etcd-servers={}", etcd.endpoint));
     let mut config = ServerConfig::new(options(&flags), "/registry-sample");
-    config.authenticator = Some(Arc::new(Fixed(UserInfo { name: "alice".to_owned(), ..UserInfo::default() })));
+    config.authenticator = Some(Arc::new(Fixed(UserInfo {
+        name: "alice".to_owned(),
+        ..UserInfo::default()
+    })));
     config.authorizer = Some(Arc::new(AlwaysAllow));
     let completed = config.complete().await.expect("complete the configuration");
-    let listening = apiserver_sample::server(completed).expect("make the server").listen().await.expect("listen");
+    let listening = apiserver_sample::server(completed)
+        .expect("make the server")
+        .listen()
+        .await
+        .expect("listen");
     let address = listening.address();
     let shutdown = CancellationToken::new();
     let task = tokio::spawn(listening.serve(shutdown.clone()));
-    let client = Client { address, headers: Vec::new(), tls: ClientTls { insecure: true, ..ClientTls::default() } };
+    let client = Client {
+        address,
+        headers: Vec::new(),
+        tls: ClientTls {
+            insecure: true,
+            ..ClientTls::default()
+        },
+    };
     client.wait_until_ready().await;
     (client, shutdown, task)
 }
@@ -99,7 +117,11 @@ impl Answer {
     }
 
     pub(crate) fn warnings(&self) -> Vec<String> {
-        self.headers.get_all("warning").iter().map(|value| value.to_str().expect("text").to_owned()).collect()
+        self.headers
+            .get_all("warning")
+            .iter()
+            .map(|value| value.to_str().expect("text").to_owned())
+            .collect()
     }
 }
 
@@ -122,7 +144,9 @@ impl Client {
     async fn wait_until_ready(&self) {
         testing_testkit::eventually(DEADLINE, "the server to be ready", || async {
             let answer = self.get("/readyz").await;
-            testing_testkit::ready_when(answer.code == 200, || String::from_utf8_lossy(&answer.bytes).into_owned())
+            testing_testkit::ready_when(answer.code == 200, || {
+                String::from_utf8_lossy(&answer.bytes).into_owned()
+            })
         })
         .await;
     }
@@ -132,15 +156,22 @@ impl Client {
             let tcp = TcpStream::connect(self.address).await.expect("connect");
             let config = self.tls.config(&[b"http/1.1"]).expect("client TLS");
             let name = ServerName::try_from("localhost").expect("a name");
-            let stream = TlsConnector::from(config).connect(name, tcp).await.expect("TLS handshake");
-            let (mut sender, connection) =
-                hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.expect("HTTP handshake");
+            let stream = TlsConnector::from(config)
+                .connect(name, tcp)
+                .await
+                .expect("TLS handshake");
+            let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+                .await
+                .expect("HTTP handshake");
             tokio::spawn(connection);
             let mut request = Request::builder().method(method).uri(path).header("host", "localhost");
             for (name, value) in &self.headers {
                 request = request.header(name, value);
             }
-            sender.send_request(request.body(Full::new(body)).expect("a request")).await.expect("an answer")
+            sender
+                .send_request(request.body(Full::new(body)).expect("a request"))
+                .await
+                .expect("an answer")
         };
         tokio::time::timeout(DEADLINE, send).await.expect("an answer in time")
     }
@@ -148,8 +179,14 @@ impl Client {
     pub(crate) async fn request(&self, method: Method, path: &str, body: impl Into<Bytes>) -> Answer {
         let answer = self.send(method, path, body.into()).await;
         let (code, headers) = (answer.status(), answer.headers().clone());
-        let collected = tokio::time::timeout(DEADLINE, answer.into_body().collect()).await.expect("a body in time");
-        Answer { code, headers, bytes: collected.expect("a body").to_bytes() }
+        let collected = tokio::time::timeout(DEADLINE, answer.into_body().collect())
+            .await
+            .expect("a body in time");
+        Answer {
+            code,
+            headers,
+            bytes: collected.expect("a body").to_bytes(),
+        }
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
@@ -157,15 +194,21 @@ impl Client {
     }
 
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
-        self.with("content-type", "application/json").request(Method::POST, path, body.to_string()).await
+        self.with("content-type", "application/json")
+            .request(Method::POST, path, body.to_string())
+            .await
     }
 
     pub(crate) async fn put(&self, path: &str, body: &Value) -> Answer {
-        self.with("content-type", "application/json").request(Method::PUT, path, body.to_string()).await
+        self.with("content-type", "application/json")
+            .request(Method::PUT, path, body.to_string())
+            .await
     }
 
     pub(crate) async fn merge(&self, path: &str, body: &Value) -> Answer {
-        self.with("content-type", "application/merge-patch+json").request(Method::PATCH, path, body.to_string()).await
+        self.with("content-type", "application/merge-patch+json")
+            .request(Method::PATCH, path, body.to_string())
+            .await
     }
 
     pub(crate) async fn delete(&self, path: &str) -> Answer {
@@ -175,7 +218,10 @@ impl Client {
     pub(crate) async fn watch(&self, path: &str) -> Watch {
         let answer = self.send(Method::GET, path, Bytes::new()).await;
         assert_eq!(answer.status(), 200);
-        Watch { body: answer.into_body(), buffer: BytesMut::new() }
+        Watch {
+            body: answer.into_body(),
+            buffer: BytesMut::new(),
+        }
     }
 }
 
@@ -188,7 +234,9 @@ pub(crate) struct Watch {
 impl Watch {
     /// The next event; `None` at the end of the stream.
     pub(crate) async fn next(&mut self) -> Option<Value> {
-        tokio::time::timeout(DEADLINE, self.read()).await.expect("an event in time")
+        tokio::time::timeout(DEADLINE, self.read())
+            .await
+            .expect("an event in time")
     }
 
     async fn read(&mut self) -> Option<Value> {
@@ -207,7 +255,10 @@ impl Watch {
     /// The next event as `TYPE name`.
     pub(crate) async fn next_short(&mut self) -> String {
         let event = self.next().await.expect("an event");
-        let name = event.pointer("/object/metadata/name").and_then(Value::as_str).unwrap_or_default();
+        let name = event
+            .pointer("/object/metadata/name")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
         format!("{} {name}", event["type"].as_str().unwrap_or_default())
     }
 }

@@ -41,7 +41,8 @@ impl Plugin for NamespaceLifecycle {
         "NamespaceLifecycle"
     }
 
-    async fn validate(&self, attributes: &Attributes<'_>) -> Result<(), Status> {
+    /// Before anything else: what is wrong with the object does not matter where there is no place for it.
+    async fn mutate(&self, attributes: &mut Attributes<'_>) -> Result<(), Status> {
         let namespace = attributes.namespace;
         if attributes.operation != Operation::Create || !attributes.subresource.is_empty() || namespace.is_empty() {
             return Ok(());

@@ -21,22 +21,25 @@ pub(crate) fn check(new: &Shoot, old: Option<&Shoot>, facts: &Facts, now: Timest
     if let (None, Some(project)) = (old, &facts.project) {
         errors.extend(check_project(new, project));
     }
-    match &facts.cloud_profile {
-        Some(profile) => {
-            if old.is_none() && profile.metadata.deletion_timestamp.is_some() {
-                errors.push(FieldError::forbidden(&cloud_profile_path(), "the CloudProfile is being deleted"));
-            }
-            errors.extend(cross::shoot_against_cloud_profile(new, old, profile, &Time(now)));
+    errors.extend(check_cloud_profile(new, facts));
+    if let Some(profile) = &facts.cloud_profile {
+        if old.is_none() && profile.metadata.deletion_timestamp.is_some() {
+            errors.push(FieldError::forbidden(&cloud_profile_path(), "the CloudProfile is being deleted"));
         }
-        None => {
-            let name = Facts::cloud_profile_name(new).unwrap_or_default();
-            errors.push(FieldError::not_found(&cloud_profile_path(), name));
-        }
+        errors.extend(cross::shoot_against_cloud_profile(new, old, profile, &Time(now)));
     }
     errors.extend(check_domain(new, facts));
     errors.extend(check_binding(new, facts));
     errors.extend(check_seed(new, old, facts));
     errors
+}
+
+/// The profile that a Shoot names must be there; whether it names one, validation has checked.
+pub(crate) fn check_cloud_profile(new: &Shoot, facts: &Facts) -> FieldErrors {
+    match (&facts.cloud_profile, Facts::cloud_profile_name(new)) {
+        (None, Some(name)) => FieldErrors::from(FieldError::not_found(&cloud_profile_path(), name)),
+        _ => FieldErrors::new(),
+    }
 }
 
 /// Machines need an extension for their provider; nobody would ever make them otherwise.

@@ -62,6 +62,9 @@ impl Plugin for ShootMutator {
         let Some(facts) = facts(&self.0, attributes).await? else { return Ok(()) };
         let (user, now) = (attributes.context.user.name.clone(), attributes.context.now);
         let is_new = attributes.operation == Operation::Create;
+        if is_new {
+            require_ground(attributes, &facts)?;
+        }
         if let Some(new) = attributes.new_object_mut::<Shoot>() {
             if is_new {
                 shoot_defaults::complete_new(new, &facts, &user, now);
@@ -69,6 +72,18 @@ impl Plugin for ShootMutator {
             shoot_defaults::complete_networks(new, &facts);
         }
         Ok(())
+    }
+}
+
+/// Without a project and a cloud profile nothing can be said about a Shoot: its user hears of these first.
+fn require_ground(attributes: &Attributes<'_>, facts: &Facts) -> Result<(), Status> {
+    if facts.project.is_none() {
+        let reason = format!("namespace {:?} belongs to no project; shoots live in projects' namespaces", attributes.namespace);
+        return Err(forbidden(attributes, &reason));
+    }
+    match attributes.new_object::<Shoot>() {
+        Some(new) => refuse(attributes, &shoot_checks::check_cloud_profile(new, facts)),
+        None => Ok(()),
     }
 }
 
@@ -84,10 +99,6 @@ impl Plugin for ShootValidator {
     async fn validate(&self, attributes: &Attributes<'_>) -> Result<(), Status> {
         let Some(facts) = facts(&self.0, attributes).await? else { return Ok(()) };
         let Some((new, old)) = shoots(attributes) else { return Ok(()) };
-        if facts.project.is_none() {
-            let reason = format!("namespace {:?} belongs to no project; shoots live in projects' namespaces", attributes.namespace);
-            return Err(forbidden(attributes, &reason));
-        }
         refuse(attributes, &shoot_checks::check(new, old, &facts, attributes.context.now))
     }
 }

@@ -5,7 +5,7 @@ use plan_control_plane::{
 };
 
 /// Names of Secrets; `nodes`: with those for kubelets.
-pub fn secret_names(nodes: bool) -> SecretNames {
+pub(crate) fn secret_names(nodes: bool) -> SecretNames {
     let access = |component: &str| ComponentAccess::Token {
         generic_kubeconfig: "generic-token-kubeconfig-0f8b1c2d".to_owned(),
         token: format!("shoot-access-{component}"),
@@ -33,13 +33,21 @@ pub fn secret_names(nodes: bool) -> SecretNames {
 }
 
 /// A control plane for `role`.
-pub fn control_plane(role: Role) -> ControlPlane {
+pub(crate) fn control_plane(role: Role) -> ControlPlane {
     let (namespace, prefix, cluster_name, hostname) = match role {
-        Role::Garden => ("garden", "virtual-garden-", "garden", "api.garden.local.kubeception.internal"),
+        Role::Garden => (
+            "garden",
+            "virtual-garden-",
+            "garden",
+            "api.garden.local.kubeception.internal",
+        ),
         Role::Seed => ("kube-system", "", "seed", "seed.local.kubeception.internal"),
-        Role::Shoot | Role::WorkerlessShoot => {
-            ("shoot--dev--first", "", "shoot--dev--first", "api.first.dev.shoots.local.kubeception.internal")
-        }
+        Role::Shoot | Role::WorkerlessShoot => (
+            "shoot--dev--first",
+            "",
+            "shoot--dev--first",
+            "api.first.dev.shoots.local.kubeception.internal",
+        ),
     };
     ControlPlane {
         role,
@@ -58,8 +66,10 @@ pub fn control_plane(role: Role) -> ControlPlane {
             pods: role.has_nodes().then(|| "100.96.0.0/11".to_owned()),
         },
         hostnames: vec![hostname.to_owned()],
-        gateway: (role != Role::Seed)
-            .then(|| Gateway { name: "gateway".to_owned(), namespace: "garden".to_owned() }),
+        gateway: (role != Role::Seed).then(|| Gateway {
+            name: "gateway".to_owned(),
+            namespace: "garden".to_owned(),
+        }),
         secrets: secret_names(role.has_nodes()),
         etcd: EtcdOptions::default(),
         api_server: ApiServerOptions::default(),

@@ -21,8 +21,19 @@ pub(crate) struct ShootClients {
 impl ShootClients {
     /// Asks the API server of `namespace` for its health, over the way that the seed's components take.
     pub(crate) async fn ask(&self, gardenlet: &Gardenlet, namespace: &str) -> Result<(), String> {
+        let answer = self.ask_once(gardenlet, namespace).await;
+        if answer.is_err() {
+            // Its connections may lead to a pod that is gone: the next question takes a new one.
+            self.forget(namespace);
+        }
+        answer
+    }
+
+    async fn ask_once(&self, gardenlet: &Gardenlet, namespace: &str) -> Result<(), String> {
         let client = self.client(gardenlet, namespace).await?;
-        let request = http::Request::get("/readyz").body(Vec::new()).map_err(|error| error.to_string())?;
+        let request = http::Request::get("/readyz")
+            .body(Vec::new())
+            .map_err(|error| error.to_string())?;
         match tokio::time::timeout(PATIENCE, client.request_text(request)).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(ErrorChain(&error).to_string()),
@@ -39,17 +50,26 @@ impl ShootClients {
         let secrets: Api<Secret> = Api::namespaced(gardenlet.seed_client(), namespace);
         let found = secrets.get_opt(deploy::INTERNAL_KUBECONFIG_SECRET).await;
         let found = found.map_err(|error| format!("the seed did not give its kubeconfig: {}", ErrorChain(&error)))?;
-        let Some(secret) = found else { return Err("it is not deployed yet".to_owned()) };
+        let Some(secret) = found else {
+            return Err("it is not deployed yet".to_owned());
+        };
         let version = secret.metadata.resource_version.clone();
         if let Some((known, client)) = self.clients.lock().get(namespace)
             && *known == version
         {
             return Ok(client.clone());
         }
-        let kubeconfig = secret.data.and_then(|mut data| data.remove("kubeconfig")).unwrap_or_default();
+        let kubeconfig = secret
+            .data
+            .and_then(|mut data| data.remove("kubeconfig"))
+            .unwrap_or_default();
         let kubeconfig = String::from_utf8_lossy(&kubeconfig.0).into_owned();
-        let client = (gardenlet.connect_shoot)(kubeconfig).await.map_err(|error| ErrorChain(&error).to_string())?;
-        self.clients.lock().insert(namespace.to_owned(), (version, client.clone()));
+        let client = (gardenlet.connect_shoot)(kubeconfig)
+            .await
+            .map_err(|error| ErrorChain(&error).to_string())?;
+        self.clients
+            .lock()
+            .insert(namespace.to_owned(), (version, client.clone()));
         Ok(client)
     }
 }

@@ -17,10 +17,22 @@ pub(crate) struct Findings {
     pub(crate) system_components: Finding,
 }
 
+impl Findings {
+    /// True when there is nothing to complain of.
+    pub(crate) fn are_healthy(&self) -> bool {
+        let all = [&self.api_server, &self.control_plane, &self.system_components];
+        all.iter().all(|finding| finding.status == ConditionStatus::True)
+    }
+}
+
 /// Writes the findings; what says the same as before keeps its times.
 pub(crate) fn write(status: &mut ShootStatus, findings: &Findings, now: Timestamp) {
     let creating = is_being_created(status);
-    let Findings { api_server, control_plane, system_components } = findings;
+    let Findings {
+        api_server,
+        control_plane,
+        system_components,
+    } = findings;
     for (type_, finding) in [
         (constants::SHOOT_API_SERVER_AVAILABLE, api_server),
         (constants::SHOOT_CONTROL_PLANE_HEALTHY, control_plane),
@@ -38,7 +50,11 @@ pub(crate) fn write(status: &mut ShootStatus, findings: &Findings, now: Timestam
 /// Sets one condition of a list.
 pub(crate) fn set(conditions: &mut Vec<Condition>, type_: &str, finding: Finding, now: Timestamp) {
     let now = Some(Time(now));
-    let Finding { status, reason, message } = finding;
+    let Finding {
+        status,
+        reason,
+        message,
+    } = finding;
     match conditions.iter_mut().find(|condition| condition.type_ == type_) {
         None => conditions.push(Condition {
             type_: type_.to_owned(),
@@ -64,9 +80,10 @@ pub(crate) fn set(conditions: &mut Vec<Condition>, type_: &str, finding: Finding
 }
 
 fn is_being_created(status: &ShootStatus) -> bool {
-    status.last_operation.as_ref().is_none_or(|last| {
-        last.type_ == LastOperationType::Create && last.state != LastOperationState::Succeeded
-    })
+    status
+        .last_operation
+        .as_ref()
+        .is_none_or(|last| last.type_ == LastOperationType::Create && last.state != LastOperationState::Succeeded)
 }
 
 /// The label's value: the worst of all conditions and of the last operation.
@@ -94,17 +111,29 @@ mod tests {
     use super::*;
 
     fn finding(status: ConditionStatus) -> Finding {
-        Finding { status, reason: "Reason", message: "message".to_owned() }
+        Finding {
+            status,
+            reason: "Reason",
+            message: "message".to_owned(),
+        }
     }
 
     fn findings(status: &ConditionStatus) -> Findings {
         let finding = || finding(status.clone());
-        Findings { api_server: finding(), control_plane: finding(), system_components: finding() }
+        Findings {
+            api_server: finding(),
+            control_plane: finding(),
+            system_components: finding(),
+        }
     }
 
     fn status(type_: LastOperationType, state: LastOperationState) -> ShootStatus {
         ShootStatus {
-            last_operation: Some(LastOperation { type_, state, ..LastOperation::default() }),
+            last_operation: Some(LastOperation {
+                type_,
+                state,
+                ..LastOperation::default()
+            }),
             ..ShootStatus::default()
         }
     }
@@ -140,7 +169,12 @@ mod tests {
     fn the_label_is_the_worst_of_all() {
         let mut status = status(LastOperationType::Create, LastOperationState::Succeeded);
         assert_eq!(summary(&status), "healthy");
-        set(&mut status.conditions, "A", finding(ConditionStatus::Progressing), at(1));
+        set(
+            &mut status.conditions,
+            "A",
+            finding(ConditionStatus::Progressing),
+            at(1),
+        );
         assert_eq!(summary(&status), "progressing");
         set(&mut status.conditions, "B", finding(ConditionStatus::Unknown), at(1));
         assert_eq!(summary(&status), "unknown");

@@ -32,8 +32,8 @@ use crate::{context::Gardenlet, shoot::StatusWriter};
 
 /// Changes come in bursts: one look for each.
 const DEBOUNCE: Duration = Duration::from_millis(300);
-/// Time until a look that failed is repeated.
-const RETRY: Duration = Duration::from_secs(5);
+/// Time until the next look at a shoot that is not healthy: its user waits for it. Also until a look that failed is repeated.
+const IMPATIENT: Duration = Duration::from_secs(2);
 
 /// Why a look was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -44,7 +44,10 @@ pub(crate) struct CareError {
 }
 
 fn failed<E: std::error::Error + Send + Sync + 'static>(action: &'static str) -> impl Fn(E) -> CareError {
-    move |error| CareError { action, source: Box::new(error) }
+    move |error| CareError {
+        action,
+        source: Box::new(error),
+    }
 }
 
 struct Queue {
@@ -57,15 +60,30 @@ pub(crate) async fn run(gardenlet: Gardenlet, shutdown: CancellationToken) {
     let shoots: Api<Shoot> = Api::all(gardenlet.garden_client.clone());
     let ours = watcher::Config::default().fields(&format!("spec.seedName={}", gardenlet.settings.seed_name()));
     let seed = gardenlet.seed_client();
-    let queue = Arc::new(Queue { gardenlet, clients: ShootClients::default() });
+    let queue = Arc::new(Queue {
+        gardenlet,
+        clients: ShootClients::default(),
+    });
     let components = watcher::Config::default().labels(&format!("{GARDEN_ROLE}={ROLE_CONTROL_PLANE}"));
     let controller = Controller::new(shoots, ours);
     let store = controller.store();
     controller
         .with_config(Config::default().concurrency(20).debounce(DEBOUNCE))
-        .watches(Api::<Deployment>::all(seed.clone()), components, to_shoot(store.clone()))
-        .watches(Api::<Etcd>::all(seed.clone()), watcher::Config::default(), to_shoot(store.clone()))
-        .watches(Api::<ManagedResource>::all(seed), watcher::Config::default(), to_shoot(store))
+        .watches(
+            Api::<Deployment>::all(seed.clone()),
+            components,
+            to_shoot(store.clone()),
+        )
+        .watches(
+            Api::<Etcd>::all(seed.clone()),
+            watcher::Config::default(),
+            to_shoot(store.clone()),
+        )
+        .watches(
+            Api::<ManagedResource>::all(seed),
+            watcher::Config::default(),
+            to_shoot(store),
+        )
         .graceful_shutdown_on(shutdown.cancelled_owned())
         .run(look, on_error, queue)
         .for_each(|_| std::future::ready(()))
@@ -84,7 +102,7 @@ fn to_shoot<K: Resource>(shoots: Store<Shoot>) -> impl Fn(K) -> Option<ObjectRef
 #[expect(clippy::needless_pass_by_value, reason = "the signature is kube's")]
 fn on_error(shoot: Arc<Shoot>, error: &CareError, _queue: Arc<Queue>) -> Action {
     tracing::warn!(shoot = %shoot.name_any(), error = %ErrorChain(error), "care failed");
-    Action::requeue(RETRY)
+    Action::requeue(IMPATIENT)
 }
 
 async fn look(shoot: Arc<Shoot>, queue: Arc<Queue>) -> Result<Action, CareError> {
@@ -101,11 +119,19 @@ async fn look(shoot: Arc<Shoot>, queue: Arc<Queue>) -> Result<Action, CareError>
     let garden = queue.gardenlet.garden_client.clone();
     let project_namespace = shoot.namespace().unwrap_or_default();
     let writer = StatusWriter::new(garden, &project_namespace, &shoot.name_any());
-    let written = writer.update(|status| conditions::write(status, &findings, now)).await.map_err(failed("write the conditions"))?;
+    let written = writer
+        .update(|status| conditions::write(status, &findings, now))
+        .await
+        .map_err(failed("write the conditions"))?;
     if let Some(shoot) = written {
         label(&queue.gardenlet, &shoot).await?;
     }
-    Ok(Action::requeue(queue.gardenlet.settings.care_period))
+    let healthy = findings.are_healthy();
+    Ok(Action::requeue(if healthy {
+        queue.gardenlet.settings.care_period
+    } else {
+        IMPATIENT
+    }))
 }
 
 async fn findings(queue: &Queue, namespace: &str) -> Result<Findings, CareError> {
@@ -116,15 +142,20 @@ async fn findings(queue: &Queue, namespace: &str) -> Result<Findings, CareError>
     let of_control_plane = ListParams::default().labels(&format!("{GARDEN_ROLE}={ROLE_CONTROL_PLANE}"));
     let all = ListParams::default();
     let objects = async {
-        futures::try_join!(deployments.list(&of_control_plane), etcds.get_opt("etcd-main"), resources.list(&all))
-            .map_err(failed("read the control plane"))
+        futures::try_join!(
+            deployments.list(&of_control_plane),
+            etcds.get_opt("etcd-main"),
+            resources.list(&all)
+        )
+        .map_err(failed("read the control plane"))
     };
     let (objects, answer) = futures::join!(objects, queue.clients.ask(&queue.gardenlet, namespace));
     let (deployments, etcd, resources) = objects?;
+    let api_server = api_server(answer);
     Ok(Findings {
-        api_server: api_server(answer),
         control_plane: control_plane(&deployments.items, etcd.as_ref()),
-        system_components: system_components(&resources.items),
+        system_components: system_components(&resources.items, &api_server),
+        api_server,
     })
 }
 
@@ -136,7 +167,10 @@ async fn label(gardenlet: &Gardenlet, shoot: &Shoot) -> Result<(), CareError> {
     }
     let api: Api<Shoot> = Api::namespaced(gardenlet.garden_client.clone(), &shoot.namespace().unwrap_or_default());
     let body = json!({ "metadata": { "labels": { constants::SHOOT_STATUS: summary } } });
-    match api.patch(&shoot.name_any(), &PatchParams::default(), &Patch::Merge(body)).await {
+    match api
+        .patch(&shoot.name_any(), &PatchParams::default(), &Patch::Merge(body))
+        .await
+    {
         Err(error) if controller::error::is_not_found(&error) => Ok(()),
         answer => answer.map(drop).map_err(failed("label the shoot")),
     }

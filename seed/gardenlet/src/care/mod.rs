@@ -9,3 +9,6 @@ mod conditions; // what is written. Pure
 mod controller; // the queue
 
 pub(crate) use self::{checks::Finding as CareFinding, conditions::set as set_condition, controller::run};
+
+#[cfg(test)]
+mod tests;

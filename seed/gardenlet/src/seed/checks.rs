@@ -24,23 +24,36 @@ pub(crate) type Finding = (ConditionStatus, &'static str, String);
 
 /// What is missing of `required` in `present`.
 pub(crate) fn missing<'a>(required: &[&'a str], present: &[String]) -> Vec<&'a str> {
-    required.iter().copied().filter(|name| !present.iter().any(|present| present == name)).collect()
+    required
+        .iter()
+        .copied()
+        .filter(|name| !present.iter().any(|present| present == name))
+        .collect()
 }
 
 /// Whether the seed's own components run.
 pub(crate) fn system_components(deployments: &[Deployment], missing_kinds: &[&str]) -> Finding {
     if !missing_kinds.is_empty() {
-        let message = format!("kinds are not defined in the seed: {}; the operator brings them", missing_kinds.join(", "));
+        let message = format!(
+            "kinds are not defined in the seed: {}; the operator brings them",
+            missing_kinds.join(", ")
+        );
         return (ConditionStatus::False, "KindsMissing", message);
     }
     for name in REQUIRED_DEPLOYMENTS {
-        let deployment = deployments.iter().find(|deployment| deployment.metadata.name.as_deref() == Some(name));
+        let deployment = deployments
+            .iter()
+            .find(|deployment| deployment.metadata.name.as_deref() == Some(name));
         if let Progress::Waiting(state) | Progress::Failed(state) = deploy::deployment_state(deployment) {
             let message = format!("Deployment garden/{name} is not healthy: {state}");
             return (ConditionStatus::False, "DeploymentUnhealthy", message);
         }
     }
-    (ConditionStatus::True, "SystemComponentsRunning", "All system components of the seed are healthy.".to_owned())
+    (
+        ConditionStatus::True,
+        "SystemComponentsRunning",
+        "All system components of the seed are healthy.".to_owned(),
+    )
 }
 
 /// What is left of the capacity for shoots. A quantity that is no plain number is not reduced.

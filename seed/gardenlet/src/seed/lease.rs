@@ -38,7 +38,11 @@ async fn renew_once(gardenlet: &Gardenlet, garden: &Applier) -> Result<(), Strin
     // A gardenlet that can't reach its seed is of no use to it, however well it feels itself.
     let seed = gardenlet.seed_client().apiserver_version().await;
     seed.map_err(|error| format!("the seed does not answer: {}", ErrorChain(&error)))?;
-    garden.apply(&lease(gardenlet)).await.map(drop).map_err(|error| ErrorChain(&error).to_string())
+    garden
+        .apply(&lease(gardenlet))
+        .await
+        .map(drop)
+        .map_err(|error| ErrorChain(&error).to_string())
 }
 
 fn lease(gardenlet: &Gardenlet) -> Lease {

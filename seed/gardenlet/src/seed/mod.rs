@@ -5,6 +5,10 @@
 
 mod checks; // judgements. Pure
 mod lease; // the sign of life
-mod reconcile; // registration, finalizer, status
+mod reconcile; // finalizer, health, status
+mod register; // the object as configured
 
 pub(crate) use self::{lease::renew, reconcile::run};
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,10 @@ use api::{
     },
 };
 use apimachinery::meta::Time;
-use controller::{finalizers, retry::{Failures, Retry}};
+use controller::{
+    finalizers,
+    retry::{Failures, Retry},
+};
 use futures::StreamExt;
 use jiff::Timestamp;
 use k8s_openapi::{
@@ -18,7 +21,7 @@ use k8s_openapi::{
 };
 use kube::{
     Api, ResourceExt,
-    api::{ListParams, Patch, PatchParams, PostParams},
+    api::ListParams,
     runtime::{
         controller::{Action, Controller},
         reflector::ObjectRef,
@@ -26,10 +29,12 @@ use kube::{
     },
 };
 use lib_error_chain::ErrorChain;
-use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::checks::{self, Finding, REQUIRED_KINDS};
+use super::{
+    checks::{self, Finding, REQUIRED_KINDS},
+    register,
+};
 use crate::{
     care::{CareFinding, set_condition},
     context::Gardenlet,
@@ -45,7 +50,10 @@ const GARDEN_NAMESPACE: &str = "garden";
 pub(crate) enum SeedError {
     /// A request failed.
     #[error("failed to {action}")]
-    Request { action: &'static str, source: Box<kube::Error> },
+    Request {
+        action: &'static str,
+        source: Box<kube::Error>,
+    },
     /// An object could not be applied.
     #[error(transparent)]
     Apply(#[from] controller::apply::ApplyError),
@@ -54,8 +62,11 @@ pub(crate) enum SeedError {
     Status(#[from] controller::status::StatusError),
 }
 
-fn failed(action: &'static str) -> impl Fn(kube::Error) -> SeedError {
-    move |error| SeedError::Request { action, source: Box::new(error) }
+pub(super) fn failed(action: &'static str) -> impl Fn(kube::Error) -> SeedError {
+    move |error| SeedError::Request {
+        action,
+        source: Box::new(error),
+    }
 }
 
 struct Queue {
@@ -65,7 +76,11 @@ struct Queue {
 
 /// Registers the Seed, then reconciles it until `shutdown`. `registered` is called once it is there.
 pub(crate) async fn run(gardenlet: Gardenlet, shutdown: CancellationToken, registered: impl FnOnce()) {
-    if shutdown.run_until_cancelled(register_until_done(&gardenlet)).await.is_none() {
+    if shutdown
+        .run_until_cancelled(register_until_done(&gardenlet))
+        .await
+        .is_none()
+    {
         return;
     }
     registered();
@@ -73,9 +88,14 @@ pub(crate) async fn run(gardenlet: Gardenlet, shutdown: CancellationToken, regis
     let name = gardenlet.settings.seed_name().to_owned();
     let ours = watcher::Config::default().fields(&format!("metadata.name={name}"));
     let deployments: Api<Deployment> = Api::namespaced(gardenlet.seed_client(), GARDEN_NAMESPACE);
-    let queue = Arc::new(Queue { gardenlet, failures: Failures::default() });
+    let queue = Arc::new(Queue {
+        gardenlet,
+        failures: Failures::default(),
+    });
     Controller::new(seeds, ours)
-        .watches(deployments, watcher::Config::default(), move |_| Some(ObjectRef::new(&name)))
+        .watches(deployments, watcher::Config::default(), move |_| {
+            Some(ObjectRef::new(&name))
+        })
         .graceful_shutdown_on(shutdown.cancelled_owned())
         .run(reconcile, on_error, queue)
         .for_each(|_| std::future::ready(()))
@@ -89,34 +109,10 @@ fn on_error(seed: Arc<Seed>, error: &SeedError, queue: Arc<Queue>) -> Action {
 }
 
 async fn register_until_done(gardenlet: &Gardenlet) {
-    while let Err(error) = register(gardenlet).await {
+    while let Err(error) = register::register(gardenlet).await {
         tracing::warn!(error = %ErrorChain(&error), "the seed was not registered; trying again");
         tokio::time::sleep(REGISTER_RETRY).await;
     }
-}
-
-/// Makes the Seed of the configuration, or changes it to be so.
-pub(crate) async fn register(gardenlet: &Gardenlet) -> Result<Seed, SeedError> {
-    let seeds: Api<Seed> = Api::all(gardenlet.garden_client.clone());
-    let wished = &gardenlet.settings.seed;
-    let name = gardenlet.settings.seed_name();
-    let Some(present) = seeds.get_opt(name).await.map_err(failed("read the Seed"))? else {
-        return seeds.create(&PostParams::default(), wished).await.map_err(failed("register the Seed"));
-    };
-    let body = json!({
-        "metadata": { "labels": wished.metadata.labels, "annotations": wished.metadata.annotations },
-        "spec": wished.spec,
-    });
-    if present.spec == wished.spec && has_all(present.labels(), wished.labels()) {
-        return Ok(present);
-    }
-    seeds.patch(name, &PatchParams::default(), &Patch::Merge(body)).await.map_err(failed("update the Seed"))
-}
-
-type Labels = std::collections::BTreeMap<String, String>;
-
-fn has_all(present: &Labels, wished: &Labels) -> bool {
-    wished.iter().all(|(key, value)| present.get(key) == Some(value))
 }
 
 async fn reconcile(seed: Arc<Seed>, queue: Arc<Queue>) -> Result<Action, SeedError> {
@@ -128,10 +124,16 @@ async fn reconcile(seed: Arc<Seed>, queue: Arc<Queue>) -> Result<Action, SeedErr
     if seed.metadata.deletion_timestamp.is_some() {
         return release(gardenlet, &seeds, &seed).await;
     }
-    let seed = finalizers::ensure(&seeds, &seed, FINALIZER_GARDENER).await.map_err(failed("set the Seed's finalizer"))?;
+    let seed = finalizers::ensure(&seeds, &seed, FINALIZER_GARDENER)
+        .await
+        .map_err(failed("set the Seed's finalizer"))?;
     apply_priority_classes(gardenlet).await?;
     let finding = look(gardenlet).await?;
-    let version = gardenlet.seed_client().apiserver_version().await.map_err(failed("ask the seed for its version"))?;
+    let version = gardenlet
+        .seed_client()
+        .apiserver_version()
+        .await
+        .map_err(failed("ask the seed for its version"))?;
     let mut status = seed.status.clone();
     write_status(&mut status, gardenlet, &seed, &version.git_version, finding);
     match controller::status::update(&seeds, &seed, &seed.status, &status).await {
@@ -144,7 +146,7 @@ async fn reconcile(seed: Arc<Seed>, queue: Arc<Queue>) -> Result<Action, SeedErr
 }
 
 /// A pod that names a class which does not exist is refused: they come first.
-async fn apply_priority_classes(gardenlet: &Gardenlet) -> Result<(), SeedError> {
+pub(super) async fn apply_priority_classes(gardenlet: &Gardenlet) -> Result<(), SeedError> {
     let classes: Vec<PriorityClass> = plan_control_plane::seed_priority_classes();
     futures::future::try_join_all(classes.iter().map(|class| gardenlet.seed.apply(class))).await?;
     Ok(())
@@ -154,10 +156,13 @@ async fn look(gardenlet: &Gardenlet) -> Result<Finding, SeedError> {
     let definitions: Api<CustomResourceDefinition> = Api::all(gardenlet.seed_client());
     let deployments: Api<Deployment> = Api::namespaced(gardenlet.seed_client(), GARDEN_NAMESPACE);
     let all = ListParams::default();
-    let (definitions, deployments) =
-        futures::try_join!(definitions.list_metadata(&all), deployments.list(&all)).map_err(failed("look at the seed"))?;
+    let (definitions, deployments) = futures::try_join!(definitions.list_metadata(&all), deployments.list(&all))
+        .map_err(failed("look at the seed"))?;
     let present: Vec<String> = definitions.items.iter().map(ResourceExt::name_any).collect();
-    Ok(checks::system_components(&deployments.items, &checks::missing(&REQUIRED_KINDS, &present)))
+    Ok(checks::system_components(
+        &deployments.items,
+        &checks::missing(&REQUIRED_KINDS, &present),
+    ))
 }
 
 fn write_status(status: &mut SeedStatus, gardenlet: &Gardenlet, seed: &Seed, version: &str, finding: Finding) {
@@ -165,8 +170,17 @@ fn write_status(status: &mut SeedStatus, gardenlet: &Gardenlet, seed: &Seed, ver
     let healthy = finding.0 == ConditionStatus::True;
     write_operation(status, seed, &finding, now);
     let (condition, reason, message) = finding;
-    let components = CareFinding { status: condition, reason, message };
-    set_condition(&mut status.conditions, constants::SEED_SYSTEM_COMPONENTS_HEALTHY, components, now);
+    let components = CareFinding {
+        status: condition,
+        reason,
+        message,
+    };
+    set_condition(
+        &mut status.conditions,
+        constants::SEED_SYSTEM_COMPONENTS_HEALTHY,
+        components,
+        now,
+    );
     let ready = CareFinding {
         status: ConditionStatus::True,
         reason: "GardenletReady",
@@ -191,31 +205,57 @@ fn write_status(status: &mut SeedStatus, gardenlet: &Gardenlet, seed: &Seed, ver
 fn write_operation(status: &mut SeedStatus, seed: &Seed, finding: &Finding, now: Timestamp) {
     let (condition, _, message) = finding;
     let healthy = *condition == ConditionStatus::True;
-    let first = status.last_operation.as_ref().is_none_or(|last| {
-        last.type_ == LastOperationType::Create && last.state != LastOperationState::Succeeded
-    });
-    let type_ = if first { LastOperationType::Create } else { LastOperationType::Reconcile };
+    let first = status
+        .last_operation
+        .as_ref()
+        .is_none_or(|last| last.type_ == LastOperationType::Create && last.state != LastOperationState::Succeeded);
+    let type_ = if first {
+        LastOperationType::Create
+    } else {
+        LastOperationType::Reconcile
+    };
     let (state, progress, description) = if healthy {
-        (LastOperationState::Succeeded, 100, "The seed has been reconciled.".to_owned())
+        (
+            LastOperationState::Succeeded,
+            100,
+            "The seed has been reconciled.".to_owned(),
+        )
     } else {
         (LastOperationState::Error, 50, message.clone())
     };
-    let same = status.last_operation.as_ref().is_some_and(|last| last.state == state && last.description == description);
+    let same = status
+        .last_operation
+        .as_ref()
+        .is_some_and(|last| last.state == state && last.description == description);
     if same && status.observed_generation == seed.metadata.generation.unwrap_or_default() {
         return;
     }
-    status.last_operation = Some(LastOperation { description, last_update_time: Some(Time(now)), progress, state, type_ });
+    status.last_operation = Some(LastOperation {
+        description,
+        last_update_time: Some(Time(now)),
+        progress,
+        state,
+        type_,
+    });
 }
 
 /// A Seed goes when no Shoot is bound to it any more.
 async fn release(gardenlet: &Gardenlet, seeds: &Api<Seed>, seed: &Seed) -> Result<Action, SeedError> {
     let shoots: Api<Shoot> = Api::all(gardenlet.garden_client.clone());
     let ours = ListParams::default().fields(&format!("spec.seedName={}", gardenlet.settings.seed_name()));
-    let left = shoots.list_metadata(&ours).await.map_err(failed("list the shoots of the seed"))?;
+    let left = shoots
+        .list_metadata(&ours)
+        .await
+        .map_err(failed("list the shoots of the seed"))?;
     if left.items.is_empty() {
-        finalizers::remove(seeds, seed, FINALIZER_GARDENER).await.map_err(failed("remove the Seed's finalizer"))?;
+        finalizers::remove(seeds, seed, FINALIZER_GARDENER)
+            .await
+            .map_err(failed("remove the Seed's finalizer"))?;
         return Ok(Action::await_change());
     }
-    tracing::info!(shoots = left.items.len(), "the seed is to be deleted, and waits for its shoots");
+    tracing::info!(
+        shoots = left.items.len(),
+        "the seed is to be deleted, and waits for its shoots"
+    );
     Ok(Action::requeue(Duration::from_secs(10)))
 }

@@ -2,60 +2,56 @@
 
 use api::core::v1beta1::Seed;
 use kube::{
-    Api,
+    Api, ResourceExt,
     api::{Patch, PatchParams, PostParams},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{Error, SeedAgent, failed};
+use super::reconcile::{SeedError, apply_priority_classes, failed};
+use crate::context::Gardenlet;
 
-/// Creates the Seed, or changes it where it differs from the template; returns it as it is then.
-pub(crate) async fn register(agent: &SeedAgent) -> Result<Seed, Error> {
-    let api: Api<Seed> = Api::all(agent.garden_client.clone());
-    let name = agent.name()?;
-    let wished = wished(agent);
-    let Some(actual) = api.get_opt(name).await.map_err(failed("read the Seed"))? else {
-        let created = api.create(&PostParams::default(), &wished).await;
-        return created.map_err(failed("create the Seed"));
+/// Makes the Seed of the configuration, or changes it to be so. What shoots' pods need is there before.
+pub(crate) async fn register(gardenlet: &Gardenlet) -> Result<Seed, SeedError> {
+    apply_priority_classes(gardenlet).await?;
+    let seeds: Api<Seed> = Api::all(gardenlet.garden_client.clone());
+    let wished = &gardenlet.settings.seed;
+    let name = gardenlet.settings.seed_name();
+    let Some(present) = seeds.get_opt(name).await.map_err(failed("read the Seed"))? else {
+        return seeds
+            .create(&PostParams::default(), wished)
+            .await
+            .map_err(failed("register the Seed"));
     };
-    // Defaults that the API server set are no difference: only what the template says is compared.
-    let (actual_spec, wished_spec) = (json!(actual.spec), json!(wished.spec));
-    let labels = json!(wished.metadata.labels.clone().unwrap_or_default());
-    let actual_labels = json!(actual.metadata.labels.clone().unwrap_or_default());
-    if is_within(&wished_spec, &actual_spec) && is_within(&labels, &actual_labels) {
-        return Ok(actual);
+    // What the API server added by itself is no difference: only what is wished is compared.
+    let same = is_within(&json!(wished.spec), &json!(present.spec))
+        && is_within(&json!(wished.labels()), &json!(present.labels()))
+        && is_within(&json!(wished.annotations()), &json!(present.annotations()));
+    if same {
+        return Ok(present);
     }
-    let patch = json!({"metadata": {"labels": labels}, "spec": wished_spec});
-    let patched = api.patch(name, &PatchParams::default(), &Patch::Merge(&patch)).await;
-    patched.map_err(failed("update the Seed"))
+    let body = json!({
+        "metadata": { "labels": wished.labels(), "annotations": wished.annotations() },
+        "spec": wished.spec,
+    });
+    seeds
+        .patch(name, &PatchParams::default(), &Patch::Merge(body))
+        .await
+        .map_err(failed("update the Seed"))
 }
 
-fn wished(agent: &SeedAgent) -> Seed {
-    let template = &agent.template;
-    Seed {
-        metadata: template.metadata.clone(),
-        spec: template.spec.clone(),
-        ..Seed::default()
-    }
-}
-
-/// Whether everything that `wished` says is so in `actual`; an empty list or text says nothing.
-fn is_within(wished: &serde_json::Value, actual: &serde_json::Value) -> bool {
-    use serde_json::Value;
-    match (wished, actual) {
-        (Value::Object(wished), actual) => wished
+/// Whether everything that `wished` says is so in `present`; an empty list or text says nothing.
+fn is_within(wished: &Value, present: &Value) -> bool {
+    match (wished, present) {
+        (Value::Object(wished), present) => wished
             .iter()
-            .all(|(key, value)| is_within(value, actual.get(key).unwrap_or(&Value::Null))),
-        (Value::Array(wished), Value::Array(actual)) => {
-            wished.len() == actual.len()
-                && wished
-                    .iter()
-                    .zip(actual)
-                    .all(|(wished, actual)| is_within(wished, actual))
+            .all(|(key, value)| is_within(value, present.get(key).unwrap_or(&Value::Null))),
+        (Value::Array(wished), Value::Array(present)) => {
+            let mut pairs = wished.iter().zip(present);
+            wished.len() == present.len() && pairs.all(|(wished, present)| is_within(wished, present))
         }
         (Value::Array(wished), Value::Null) => wished.is_empty(),
         (Value::String(wished), Value::Null) => wished.is_empty(),
-        (wished, actual) => wished == actual,
+        (wished, present) => wished == present,
     }
 }
 
@@ -65,10 +61,10 @@ mod tests {
 
     #[test]
     fn defaults_are_no_difference() {
-        let actual = json!({"region": "local", "settings": {"scheduling": {"visible": true}}, "zones": ["a"]});
-        assert!(is_within(&json!({"region": "local", "zones": ["a"]}), &actual));
-        assert!(is_within(&json!({"taints": [], "type": ""}), &actual));
-        assert!(!is_within(&json!({"region": "other"}), &actual));
-        assert!(!is_within(&json!({"zones": ["a", "b"]}), &actual));
+        let present = json!({"region": "local", "settings": {"scheduling": {"visible": true}}, "zones": ["a"]});
+        assert!(is_within(&json!({"region": "local", "zones": ["a"]}), &present));
+        assert!(is_within(&json!({"taints": [], "type": ""}), &present));
+        assert!(!is_within(&json!({"region": "other"}), &present));
+        assert!(!is_within(&json!({"zones": ["a", "b"]}), &present));
     }
 }

@@ -55,10 +55,20 @@ async fn reconcile(shoot: Arc<Shoot>, queue: Arc<Queue>) -> Result<Action, TaskE
     let gardenlet = &queue.gardenlet;
     // The queue's copy may be older than what we wrote ourselves a moment ago.
     let shoots: Api<Shoot> = Api::namespaced(gardenlet.garden_client.clone(), &shoot.namespace().unwrap_or_default());
-    let found = shoots.get_opt(&shoot.name_any()).await.map_err(in_garden("read the shoot"))?;
-    let Some(shoot) = found else { return Ok(Action::await_change()) };
+    let found = shoots
+        .get_opt(&shoot.name_any())
+        .await
+        .map_err(in_garden("read the shoot"))?;
+    let Some(shoot) = found else {
+        return Ok(Action::await_change());
+    };
     let now = gardenlet.clock.now();
-    let operation = match decide(&shoot, gardenlet.settings.seed_name(), gardenlet.settings.sync_period, now) {
+    let operation = match decide(
+        &shoot,
+        gardenlet.settings.seed_name(),
+        gardenlet.settings.sync_period,
+        now,
+    ) {
         Decision::Leave(reason) => {
             tracing::debug!(shoot = %key(&shoot), reason, "nothing to do");
             return Ok(Action::await_change());

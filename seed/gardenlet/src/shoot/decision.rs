@@ -30,14 +30,22 @@ pub(crate) fn decide(shoot: &Shoot, seed_name: &str, sync_period: Duration, now:
         return Decision::Leave("its control plane is on another seed");
     }
     let annotations = shoot.metadata.annotations.as_ref();
-    if annotations.and_then(|annotations| annotations.get(SHOOT_IGNORE)).is_some_and(|value| value == "true") {
+    if annotations
+        .and_then(|annotations| annotations.get(SHOOT_IGNORE))
+        .is_some_and(|value| value == "true")
+    {
         return Decision::Leave("it is to be ignored");
     }
     let last = shoot.status.last_operation.as_ref();
     let seen = shoot.metadata.generation == Some(shoot.status.observed_generation);
     let failed = seen && last.is_some_and(|last| last.state == LastOperationState::Failed);
     if shoot.metadata.deletion_timestamp.is_some() {
-        let ours = shoot.metadata.finalizers.iter().flatten().any(|name| name == FINALIZER_GARDENER);
+        let ours = shoot
+            .metadata
+            .finalizers
+            .iter()
+            .flatten()
+            .any(|name| name == FINALIZER_GARDENER);
         let deletion_failed = failed && last.is_some_and(|last| last.type_ == LastOperationType::Delete);
         return match (ours, deletion_failed) {
             (false, _) => Decision::Leave("it is deleted, and nothing of it is left here"),
@@ -48,7 +56,9 @@ pub(crate) fn decide(shoot: &Shoot, seed_name: &str, sync_period: Duration, now:
     if failed {
         return Decision::Leave("it has failed; change it, or ask for a retry");
     }
-    let Some(last) = last else { return Decision::Reconcile(LastOperationType::Create) };
+    let Some(last) = last else {
+        return Decision::Reconcile(LastOperationType::Create);
+    };
     let succeeded = last.state == LastOperationState::Succeeded;
     if last.type_ == LastOperationType::Create && !succeeded {
         return Decision::Reconcile(LastOperationType::Create);
@@ -56,7 +66,10 @@ pub(crate) fn decide(shoot: &Shoot, seed_name: &str, sync_period: Duration, now:
     if !succeeded || !seen {
         return Decision::Reconcile(LastOperationType::Reconcile);
     }
-    let ended = last.last_update_time.as_ref().map_or(Timestamp::UNIX_EPOCH, |time| time.0);
+    let ended = last
+        .last_update_time
+        .as_ref()
+        .map_or(Timestamp::UNIX_EPOCH, |time| time.0);
     let since = Duration::try_from(now.duration_since(ended)).unwrap_or_default();
     match sync_period.checked_sub(since) {
         Some(left) if !left.is_zero() => Decision::WaitFor(left),
@@ -114,7 +127,10 @@ mod tests {
     fn a_healthy_shoot_is_left_alone_until_it_is_due() {
         check(|_| (), &Decision::WaitFor(Duration::from_secs(3540)));
         let reconcile = Decision::Reconcile(LastOperationType::Reconcile);
-        check(|shoot| shoot.status.last_operation.as_mut().unwrap().last_update_time = None, &reconcile);
+        check(
+            |shoot| shoot.status.last_operation.as_mut().unwrap().last_update_time = None,
+            &reconcile,
+        );
         check(|shoot| shoot.metadata.generation = Some(4), &reconcile);
     }
 
@@ -127,7 +143,10 @@ mod tests {
             let reconcile = Decision::Reconcile(LastOperationType::Reconcile);
             check(|shoot| last(shoot, LastOperationType::Reconcile, state), &reconcile);
         }
-        check(|shoot| shoot.status.last_operation = None, &Decision::Reconcile(LastOperationType::Create));
+        check(
+            |shoot| shoot.status.last_operation = None,
+            &Decision::Reconcile(LastOperationType::Create),
+        );
     }
 
     #[test]
@@ -153,7 +172,10 @@ mod tests {
             delete(shoot);
             shoot.metadata.finalizers = None;
         };
-        check(released, &Decision::Leave("it is deleted, and nothing of it is left here"));
+        check(
+            released,
+            &Decision::Leave("it is deleted, and nothing of it is left here"),
+        );
         let failed = |shoot: &mut Shoot| {
             delete(shoot);
             last(shoot, LastOperationType::Delete, LastOperationState::Failed);
@@ -163,7 +185,10 @@ mod tests {
 
     #[test]
     fn other_seeds_shoots_are_theirs() {
-        check(|shoot| shoot.spec.seed_name = None, &Decision::Leave("it is not bound to this seed"));
+        check(
+            |shoot| shoot.spec.seed_name = None,
+            &Decision::Leave("it is not bound to this seed"),
+        );
         let moved = |shoot: &mut Shoot| shoot.status.seed_name = Some("other".to_owned());
         check(moved, &Decision::Leave("its control plane is on another seed"));
         let ignored = |shoot: &mut Shoot| {

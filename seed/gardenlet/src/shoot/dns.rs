@@ -47,7 +47,11 @@ pub(crate) async fn deploy(
         Ok(_) => Ok(()),
         Err(source) => {
             let codes = codes(&api, &name).await;
-            Err(TaskError::Extension { object: format!("DNSRecord {}/{name}", context.technical_id), codes, source })
+            Err(TaskError::Extension {
+                object: format!("DNSRecord {}/{name}", context.technical_id),
+                codes,
+                source,
+            })
         }
     }
 }
@@ -55,7 +59,10 @@ pub(crate) async fn deploy(
 /// What kind of problem the extension has.
 async fn codes(api: &Api<DnsRecord>, name: &str) -> Vec<ErrorCode> {
     let record = api.get_opt(name).await.ok().flatten();
-    record.and_then(|record| record.status.default_status.last_error).map(|error| error.codes).unwrap_or_default()
+    record
+        .and_then(|record| record.status.default_status.last_error)
+        .map(|error| error.codes)
+        .unwrap_or_default()
 }
 
 fn record(
@@ -68,8 +75,14 @@ fn record(
 ) -> DnsRecord {
     // Without the annotation an extension leaves a changed wish alone.
     let annotations = BTreeMap::from([
-        (constants::GARDENER_OPERATION.to_owned(), constants::OPERATION_RECONCILE.to_owned()),
-        ("gardener.cloud/timestamp".to_owned(), context.gardenlet.clock.now().to_string()),
+        (
+            constants::GARDENER_OPERATION.to_owned(),
+            constants::OPERATION_RECONCILE.to_owned(),
+        ),
+        (
+            "gardener.cloud/timestamp".to_owned(),
+            context.gardenlet.clock.now().to_string(),
+        ),
     ]);
     DnsRecord {
         metadata: ObjectMeta {
@@ -79,8 +92,14 @@ fn record(
             ..ObjectMeta::default()
         },
         spec: DnsRecordSpec {
-            default_spec: DefaultSpec { type_: keeper.provider_type.clone(), ..DefaultSpec::default() },
-            secret_ref: SecretReference { namespace: secret.is_some().then(|| context.technical_id.clone()), name: secret },
+            default_spec: DefaultSpec {
+                type_: keeper.provider_type.clone(),
+                ..DefaultSpec::default()
+            },
+            secret_ref: SecretReference {
+                namespace: secret.is_some().then(|| context.technical_id.clone()),
+                name: secret,
+            },
             zone: keeper.zone.clone(),
             name: endpoint.hostname.clone(),
             record_type: address.record_type,
@@ -98,11 +117,16 @@ async fn deploy_credentials(
     record: &str,
     keeper: &RecordKeeper,
 ) -> Result<Option<String>, TaskError> {
-    let Some(reference) = &keeper.credentials else { return Ok(None) };
+    let Some(reference) = &keeper.credentials else {
+        return Ok(None);
+    };
     let namespace = reference.namespace.as_deref().unwrap_or("garden");
     let api: Api<Secret> = Api::namespaced(context.gardenlet.garden_client.clone(), namespace);
     let name = reference.name.as_deref().unwrap_or_default();
-    let found = api.get(name).await.map_err(in_garden("read the credentials of the DNS provider"))?;
+    let found = api
+        .get(name)
+        .await
+        .map_err(in_garden("read the credentials of the DNS provider"))?;
     let copy = Secret {
         metadata: ObjectMeta {
             name: Some(format!("dnsrecord-{record}")),
@@ -126,14 +150,27 @@ struct Address {
 
 /// The gateway's address at its load balancer, as address or as name.
 fn address_of(service: &Service) -> Option<Address> {
-    let ingress = service.status.as_ref()?.load_balancer.as_ref()?.ingress.as_ref()?.first()?;
+    let ingress = service
+        .status
+        .as_ref()?
+        .load_balancer
+        .as_ref()?
+        .ingress
+        .as_ref()?
+        .first()?;
     match (&ingress.ip, &ingress.hostname) {
         (Some(ip), _) => {
             let is_v6 = ip.parse::<IpAddr>().is_ok_and(|address| address.is_ipv6());
             let record_type = if is_v6 { DnsRecordType::Aaaa } else { DnsRecordType::A };
-            Some(Address { record_type, value: ip.clone() })
+            Some(Address {
+                record_type,
+                value: ip.clone(),
+            })
         }
-        (None, Some(hostname)) => Some(Address { record_type: DnsRecordType::Cname, value: hostname.clone() }),
+        (None, Some(hostname)) => Some(Address {
+            record_type: DnsRecordType::Cname,
+            value: hostname.clone(),
+        }),
         (None, None) => None,
     }
 }
@@ -147,7 +184,10 @@ async fn gateway_address(context: &ShootContext) -> Result<Address, TaskError> {
         Some(_) => Progress::Waiting("its load balancer has no address yet".to_owned()),
     };
     let service = until(&api, name, "to have an address", GATEWAY_DEADLINE, observe).await?;
-    service.as_ref().and_then(address_of).ok_or(TaskError::OutOfOrder("the gateway's address"))
+    service
+        .as_ref()
+        .and_then(address_of)
+        .ok_or(TaskError::OutOfOrder("the gateway's address"))
 }
 
 #[cfg(test)]
@@ -162,8 +202,16 @@ mod tests {
             hostname: hostname.map(str::to_owned),
             ..LoadBalancerIngress::default()
         };
-        let load_balancer = Some(LoadBalancerStatus { ingress: Some(vec![ingress]) });
-        Service { status: Some(ServiceStatus { load_balancer, ..ServiceStatus::default() }), ..Service::default() }
+        let load_balancer = Some(LoadBalancerStatus {
+            ingress: Some(vec![ingress]),
+        });
+        Service {
+            status: Some(ServiceStatus {
+                load_balancer,
+                ..ServiceStatus::default()
+            }),
+            ..Service::default()
+        }
     }
 
     #[test]

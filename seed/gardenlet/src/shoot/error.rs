@@ -13,10 +13,16 @@ use lib_flow::{Outcome, TaskReport};
 pub(crate) enum TaskError {
     /// The garden refused, or did not answer.
     #[error("failed to {action} in the garden")]
-    Garden { action: &'static str, source: Box<kube::Error> },
+    Garden {
+        action: &'static str,
+        source: Box<kube::Error>,
+    },
     /// The seed refused, or did not answer.
     #[error("failed to {action} in the seed")]
-    Seed { action: &'static str, source: Box<kube::Error> },
+    Seed {
+        action: &'static str,
+        source: Box<kube::Error>,
+    },
     /// The status could not be written.
     #[error(transparent)]
     Status(#[from] StatusError),
@@ -40,7 +46,11 @@ pub(crate) enum TaskError {
     Connect(#[from] ConnectError),
     /// An extension did not succeed.
     #[error("extension object {object} is not ready")]
-    Extension { object: String, codes: Vec<ErrorCode>, source: WaitError },
+    Extension {
+        object: String,
+        codes: Vec<ErrorCode>,
+        source: WaitError,
+    },
     /// The wish can't be fulfilled by this version.
     #[error("{0}")]
     Unsupported(String),
@@ -52,15 +62,24 @@ pub(crate) enum TaskError {
     OutOfOrder(&'static str),
     /// A value can't be written as JSON or YAML.
     #[error("failed to encode {what}")]
-    Encode { what: &'static str, source: Box<dyn std::error::Error + Send + Sync> },
+    Encode {
+        what: &'static str,
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
 }
 
 pub(crate) fn in_garden(action: &'static str) -> impl Fn(kube::Error) -> TaskError {
-    move |error| TaskError::Garden { action, source: Box::new(error) }
+    move |error| TaskError::Garden {
+        action,
+        source: Box::new(error),
+    }
 }
 
 pub(crate) fn in_seed(action: &'static str) -> impl Fn(kube::Error) -> TaskError {
-    move |error| TaskError::Seed { action, source: Box::new(error) }
+    move |error| TaskError::Seed {
+        action,
+        source: Box::new(error),
+    }
 }
 
 impl TaskError {
@@ -89,7 +108,7 @@ pub(crate) fn is_final(codes: &[ErrorCode]) -> bool {
 pub(crate) fn last_error(error: &TaskError, task: Option<&str>, now: Timestamp) -> LastError {
     let cause = ErrorChain(error).to_string();
     LastError {
-        description: task.map_or(cause.clone(), |task| format!("task \"{task}\" failed: {cause}")),
+        description: task.map_or_else(|| cause.clone(), |task| format!("task \"{task}\" failed: {cause}")),
         task_id: task.map(str::to_owned),
         codes: error.codes(),
         last_update_time: Some(Time(now)),
@@ -107,7 +126,9 @@ pub(crate) fn last_errors<'a>(
             Outcome::Failed(error) => last_error(error, Some(task), now),
             other => LastError {
                 description: match other {
-                    Outcome::TimedOut(deadline) => format!("task \"{task}\" did not end within {} s", deadline.as_secs()),
+                    Outcome::TimedOut(deadline) => {
+                        format!("task \"{task}\" did not end within {} s", deadline.as_secs())
+                    }
                     _ => format!("task \"{task}\" did not run"),
                 },
                 task_id: Some(task.to_owned()),
@@ -134,6 +155,9 @@ mod tests {
 
     #[test]
     fn a_busy_cloud_is_no_reason_to_give_up() {
-        assert!(!is_final(&[ErrorCode::InfraRateLimitsExceeded, ErrorCode::RetryableInfraDependencies]));
+        assert!(!is_final(&[
+            ErrorCode::InfraRateLimitsExceeded,
+            ErrorCode::RetryableInfraDependencies
+        ]));
     }
 }

@@ -30,7 +30,11 @@ pub(crate) struct RecordKeeper {
 
 impl From<&SeedDnsProviderConfig> for RecordKeeper {
     fn from(config: &SeedDnsProviderConfig) -> Self {
-        let named = config.credentials_ref.name.as_ref().is_some_and(|name| !name.is_empty());
+        let named = config
+            .credentials_ref
+            .name
+            .as_ref()
+            .is_some_and(|name| !name.is_empty());
         Self {
             provider_type: config.type_.clone(),
             zone: config.zone.clone(),
@@ -56,12 +60,19 @@ impl Endpoints {
             hostname: format!("api.{name}.{project}.{}", config.domain),
             record: Some(config.into()),
         });
-        Self { external: external(shoot, name, project, &seed.spec.dns.defaults), internal }
+        Self {
+            external: external(shoot, name, project, &seed.spec.dns.defaults),
+            internal,
+        }
     }
 
     /// The host names, for users first.
     pub(crate) fn hostnames(&self) -> Vec<String> {
-        self.external.iter().chain(&self.internal).map(|endpoint| endpoint.hostname.clone()).collect()
+        self.external
+            .iter()
+            .chain(&self.internal)
+            .map(|endpoint| endpoint.hostname.clone())
+            .collect()
     }
 }
 
@@ -71,15 +82,26 @@ fn external(shoot: &Shoot, name: &str, project: &str, defaults: &[SeedDnsProvide
         Some(domain) => domain,
         None => format!("{name}.{project}.{}", defaults.first()?.domain),
     };
-    let primary = dns.providers.iter().find(|provider| provider.primary == Some(true)).or(dns.providers.first());
+    let primary = dns
+        .providers
+        .iter()
+        .find(|provider| provider.primary == Some(true))
+        .or_else(|| dns.providers.first());
     let record = match primary.and_then(|provider| provider.type_.as_deref()) {
         Some(UNMANAGED) => None,
-        Some(provider_type) => {
-            Some(RecordKeeper { provider_type: provider_type.to_owned(), ..RecordKeeper::default() })
-        }
-        None => defaults.iter().find(|config| domain.ends_with(&format!(".{}", config.domain))).map(RecordKeeper::from),
+        Some(provider_type) => Some(RecordKeeper {
+            provider_type: provider_type.to_owned(),
+            ..RecordKeeper::default()
+        }),
+        None => defaults
+            .iter()
+            .find(|config| domain.ends_with(&format!(".{}", config.domain)))
+            .map(RecordKeeper::from),
     };
-    Some(Endpoint { hostname: format!("api.{domain}"), record })
+    Some(Endpoint {
+        hostname: format!("api.{domain}"),
+        record,
+    })
 }
 
 #[cfg(test)]
@@ -117,8 +139,14 @@ mod tests {
     }
 
     fn domain(domain: &str, provider: Option<&str>) -> Option<Dns> {
-        let provider = provider.map(|type_| DnsProvider { type_: Some(type_.to_owned()), ..DnsProvider::default() });
-        Some(Dns { domain: Some(domain.to_owned()), providers: provider.into_iter().collect() })
+        let provider = provider.map(|type_| DnsProvider {
+            type_: Some(type_.to_owned()),
+            ..DnsProvider::default()
+        });
+        Some(Dns {
+            domain: Some(domain.to_owned()),
+            providers: provider.into_iter().collect(),
+        })
     }
 
     #[test]
@@ -130,7 +158,11 @@ mod tests {
     fn names_follow_the_shoots_domain_or_the_seeds() {
         check(None, "api.first.dev.shoots.test", Some("local"));
         check(domain("mine.shoots.test", None), "api.mine.shoots.test", Some("local"));
-        check(domain("example.org", Some("aws-route53")), "api.example.org", Some("aws-route53"));
+        check(
+            domain("example.org", Some("aws-route53")),
+            "api.example.org",
+            Some("aws-route53"),
+        );
         check(domain("example.org", Some("unmanaged")), "api.example.org", None);
         check(domain("example.org", None), "api.example.org", None);
     }

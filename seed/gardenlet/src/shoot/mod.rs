@@ -13,6 +13,5 @@ mod wish; // from a Shoot to the wish for a control plane. Pure
 
 pub(crate) use self::{controller::run, status::StatusWriter};
 
-
 #[cfg(test)]
 mod tests;

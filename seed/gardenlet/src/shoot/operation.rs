@@ -7,12 +7,12 @@ use api::{
     core::v1beta1::{CloudProfile, Gardener, LastError, LastOperationType, Project, Seed, Shoot},
 };
 use controller::finalizers;
-use futures::{StreamExt, pin_mut};
+use futures::StreamExt;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
 use kube::{
     Api,
-    api::ListParams,
-    runtime::{WatchStreamExt, watcher::watch_object},
+    api::{ListParams, PartialObjectMeta},
+    runtime::{WatchStreamExt, watcher},
 };
 use lib_flow::{Progress, Report, RunOptions};
 use serde_json::Value;
@@ -45,26 +45,34 @@ pub(crate) enum Ended {
 pub(crate) async fn run(gardenlet: &Gardenlet, shoot: Shoot, operation: LastOperationType) -> Result<Ended, TaskError> {
     let (namespace, name) = key(&shoot);
     let writer = StatusWriter::new(gardenlet.garden_client.clone(), &namespace, &name);
-    let prepared = prepare(gardenlet, shoot.clone(), &operation, &writer).await;
+    // Boxed, here and below: a Shoot takes 5 KB, and each future holds several.
+    let prepared = Box::pin(prepare(gardenlet, shoot, &operation, &writer)).await;
     let (context, generation) = match prepared {
         Ok(Some(prepared)) => prepared,
         Ok(None) => return Ok(Ended::Gone),
         Err(error) => {
             let errors = [last_error(&error, None, gardenlet.clock.now())];
-            finish_failed(gardenlet, &writer, &errors).await?;
+            Box::pin(finish_failed(gardenlet, &writer, &errors)).await?;
             return Ok(Ended::Failed);
         }
     };
-    let graph = if operation == LastOperationType::Delete { flow::delete() } else { flow::reconcile() };
+    let graph = if operation == LastOperationType::Delete {
+        flow::delete()
+    } else {
+        flow::reconcile()
+    };
     let graph = graph.map_err(|error| TaskError::Invalid(format!("the flow is broken: {error}")))?;
     let deleting = operation == LastOperationType::Delete;
-    let report = execute(graph, Arc::new(context), &writer, generation, deleting).await;
+    let report = Box::pin(execute(graph, context, &writer, generation, deleting)).await;
     tracing::info!(shoot = %format!("{namespace}/{name}"), operation = ?operation, critical_path = %report, "flow ended");
-    finish(gardenlet, &writer, &operation, &report).await
+    Box::pin(finish(gardenlet, &writer, &operation, &report)).await
 }
 
 fn key(shoot: &Shoot) -> (String, String) {
-    (shoot.metadata.namespace.clone().unwrap_or_default(), shoot.metadata.name.clone().unwrap_or_default())
+    (
+        shoot.metadata.namespace.clone().unwrap_or_default(),
+        shoot.metadata.name.clone().unwrap_or_default(),
+    )
 }
 
 /// Reads what the flow needs, and says that it begins. `None`: the shoot is gone.
@@ -73,13 +81,15 @@ async fn prepare(
     shoot: Shoot,
     operation: &LastOperationType,
     writer: &StatusWriter,
-) -> Result<Option<(ShootContext, i64)>, TaskError> {
+) -> Result<Option<(Arc<ShootContext>, i64)>, TaskError> {
     let garden = &gardenlet.garden_client;
     let (namespace, _) = key(&shoot);
     let shoots: Api<Shoot> = Api::namespaced(garden.clone(), &namespace);
     if *operation != LastOperationType::Delete {
         // Before anything is made: from here on a deletion waits for us.
-        finalizers::ensure(&shoots, &shoot, FINALIZER_GARDENER).await.map_err(in_garden("set the finalizer"))?;
+        finalizers::ensure(&shoots, &shoot, FINALIZER_GARDENER)
+            .await
+            .map_err(in_garden("set the finalizer"))?;
     }
     let (project, seed) = tokio::try_join!(project_name(gardenlet, &namespace), read_seed(gardenlet))?;
     let cloud_profile = cloud_profile(gardenlet, &shoot).await?;
@@ -98,48 +108,86 @@ async fn prepare(
         gardener: this_gardener(),
     };
     let now = gardenlet.clock.now();
-    let Some(shoot) = writer.update(|status| status::begin(status, &start, now)).await? else { return Ok(None) };
-    Ok(Some((ShootContext::new(gardenlet.clone(), shoot, project, cloud_profile, seed), generation)))
+    let Some(shoot) = writer.update(|status| status::begin(status, &start, now)).await? else {
+        return Ok(None);
+    };
+    let context = ShootContext::new(gardenlet.clone(), shoot, project, cloud_profile, seed);
+    Ok(Some((Arc::new(context), generation)))
 }
 
 /// Who works on the shoot.
 fn this_gardener() -> Gardener {
     let id = std::env::var("HOSTNAME").unwrap_or_else(|_| "gardenlet".to_owned());
-    Gardener { id, name: "gardenlet".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() }
+    Gardener {
+        id,
+        name: "gardenlet".to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    }
 }
 
 /// The project that owns a namespace.
 async fn project_name(gardenlet: &Gardenlet, namespace: &str) -> Result<String, TaskError> {
     let namespaces: Api<Namespace> = Api::all(gardenlet.garden_client.clone());
-    let found = namespaces.get_opt(namespace).await.map_err(in_garden("read the project's namespace"))?;
+    let found = namespaces
+        .get_opt(namespace)
+        .await
+        .map_err(in_garden("read the project's namespace"))?;
     let label = found.and_then(|found| found.metadata.labels?.remove("project.gardener.cloud/name"));
     if let Some(name) = label {
         return Ok(name);
     }
     let projects: Api<Project> = Api::all(gardenlet.garden_client.clone());
-    let all = projects.list(&ListParams::default()).await.map_err(in_garden("list projects"))?;
-    let owner = all.items.into_iter().find(|project| project.spec.namespace.as_deref() == Some(namespace));
-    owner.and_then(|project| project.metadata.name).ok_or_else(|| TaskError::Invalid(format!("no project owns namespace {namespace}")))
+    let all = projects
+        .list(&ListParams::default())
+        .await
+        .map_err(in_garden("list projects"))?;
+    let owner = all
+        .items
+        .into_iter()
+        .find(|project| project.spec.namespace.as_deref() == Some(namespace));
+    owner
+        .and_then(|project| project.metadata.name)
+        .ok_or_else(|| TaskError::Invalid(format!("no project owns namespace {namespace}")))
 }
 
 async fn read_seed(gardenlet: &Gardenlet) -> Result<Seed, TaskError> {
     let seeds: Api<Seed> = Api::all(gardenlet.garden_client.clone());
-    seeds.get(gardenlet.settings.seed_name()).await.map_err(in_garden("read the seed"))
+    seeds
+        .get(gardenlet.settings.seed_name())
+        .await
+        .map_err(in_garden("read the seed"))
 }
 
 /// The cloud profile as it is; null when it is gone, which must not stop a deletion.
 async fn cloud_profile(gardenlet: &Gardenlet, shoot: &Shoot) -> Result<Value, TaskError> {
-    let by_reference = shoot.spec.cloud_profile.as_ref().map(|reference| reference.name.clone());
-    let Some(name) = by_reference.or_else(|| shoot.spec.cloud_profile_name.clone()) else { return Ok(Value::Null) };
+    let by_reference = shoot
+        .spec
+        .cloud_profile
+        .as_ref()
+        .map(|reference| reference.name.clone());
+    let Some(name) = by_reference.or_else(|| shoot.spec.cloud_profile_name.clone()) else {
+        return Ok(Value::Null);
+    };
     let profiles: Api<CloudProfile> = Api::all(gardenlet.garden_client.clone());
-    let found = profiles.get_opt(&name).await.map_err(in_garden("read the cloud profile"))?;
-    serde_json::to_value(found).map_err(|source| TaskError::Encode { what: "the cloud profile", source: Box::new(source) })
+    let found = profiles
+        .get_opt(&name)
+        .await
+        .map_err(in_garden("read the cloud profile"))?;
+    serde_json::to_value(found).map_err(|source| TaskError::Encode {
+        what: "the cloud profile",
+        source: Box::new(source),
+    })
 }
 
 /// The garden's identity; a shoot's own is made of it. It is no reason to fail.
 async fn cluster_identity(gardenlet: &Gardenlet) -> Option<String> {
     let api: Api<ConfigMap> = Api::namespaced(gardenlet.garden_client.clone(), "kube-system");
-    api.get_opt("cluster-identity").await.ok().flatten()?.data?.remove("cluster-identity")
+    api.get_opt("cluster-identity")
+        .await
+        .ok()
+        .flatten()?
+        .data?
+        .remove("cluster-identity")
 }
 
 /// Runs the flow; reports its progress beside it, and ends it when the wish changes.
@@ -157,10 +205,9 @@ async fn execute(
         cancellation: cancellation.clone(),
         ..RunOptions::default()
     };
-    let running = flow.run(Arc::clone(&context), options);
-    let reporting = report_progress(&context.gardenlet, writer, receiver);
-    let watching = cancel_when_changed(&context, generation, deleting, cancellation);
-    pin_mut!(running, reporting, watching);
+    let mut running = Box::pin(flow.run(Arc::clone(&context), options));
+    let mut reporting = Box::pin(report_progress(&context.gardenlet, writer, receiver));
+    let mut watching = Box::pin(cancel_when_changed(&context, generation, deleting, cancellation));
     loop {
         tokio::select! {
             biased;
@@ -176,7 +223,9 @@ async fn report_progress(gardenlet: &Gardenlet, writer: &StatusWriter, mut progr
     while progress.changed().await.is_ok() {
         let now = progress.borrow_and_update().clone();
         let time = gardenlet.clock.now();
-        let written = writer.update(|status| status::progress(status, now.percent, &now.to_string(), time)).await;
+        let written = writer
+            .update(|status| status::progress(status, now.percent, &now.to_string(), time))
+            .await;
         if let Err(error) = written {
             tracing::warn!(error = %lib_error_chain::ErrorChain(&error), "failed to report progress");
         }
@@ -187,11 +236,12 @@ async fn report_progress(gardenlet: &Gardenlet, writer: &StatusWriter, mut progr
 
 /// Cancels when the shoot has a newer wish, or is to be deleted. Never ends: after that the flow does.
 async fn cancel_when_changed(context: &ShootContext, generation: i64, deleting: bool, cancellation: CancellationToken) {
-    let api: Api<Shoot> = Api::namespaced(context.gardenlet.garden_client.clone(), context.namespace());
-    let changes = watch_object(api, context.name()).default_backoff();
-    pin_mut!(changes);
+    let api: Api<PartialObjectMeta<Shoot>> =
+        Api::namespaced(context.gardenlet.garden_client.clone(), context.namespace());
+    let ours = watcher::Config::default().fields(&format!("metadata.name={}", context.name()));
+    let mut changes = Box::pin(watcher(api, ours).default_backoff().touched_objects());
     while let Some(event) = changes.next().await {
-        let Ok(Some(shoot)) = event else { continue };
+        let Ok(shoot) = event else { continue };
         let newer = shoot.metadata.generation.unwrap_or_default() > generation;
         let deleted = shoot.metadata.deletion_timestamp.is_some();
         // A deletion is not interrupted: nothing in the wish matters to it any more.
@@ -241,7 +291,9 @@ async fn finish_failed(gardenlet: &Gardenlet, writer: &StatusWriter, errors: &[L
         })
         .await?;
     let failed = api::core::v1beta1::LastOperationState::Failed;
-    let gave_up = written.and_then(|shoot| shoot.status.last_operation).is_some_and(|last| last.state == failed);
+    let gave_up = written
+        .and_then(|shoot| shoot.status.last_operation)
+        .is_some_and(|last| last.state == failed);
     Ok(if gave_up { Ended::GaveUp } else { Ended::Failed })
 }
 
@@ -261,18 +313,4 @@ async fn release(gardenlet: &Gardenlet, shoot: &Shoot) -> Result<(), TaskError> 
         }
     }
     Ok(())
-}
-#[cfg(test)]
-pub(crate) fn sizes(gardenlet: &Gardenlet, shoot: Shoot) {
-    let writer = StatusWriter::new(gardenlet.garden_client.clone(), "a", "b");
-    println!("prepare {}", std::mem::size_of_val(&prepare(gardenlet, shoot.clone(), &LastOperationType::Create, &writer)));
-    println!("Shoot {}", std::mem::size_of::<Shoot>());
-    println!("Seed {}", std::mem::size_of::<Seed>());
-    println!("ShootContext {}", std::mem::size_of::<ShootContext>());
-    println!("update {}", std::mem::size_of_val(&writer.update(|_| ())));
-    println!("project_name {}", std::mem::size_of_val(&project_name(gardenlet, "a")));
-    let shoots: Api<Shoot> = Api::namespaced(gardenlet.garden_client.clone(), "a");
-    println!("get {}", std::mem::size_of_val(&shoots.get("a")));
-    println!("ensure {}", std::mem::size_of_val(&finalizers::ensure(&shoots, &shoot, FINALIZER_GARDENER)));
-    println!("watch_object {}", std::mem::size_of_val(&watch_object(shoots, "a")));
 }

@@ -1,7 +1,7 @@
 //! What users see of a shoot: its status, written as merge patches guarded by the resource version.
 
-use api::{
-    core::v1beta1::{Gardener, LastError, LastOperation, LastOperationState, LastOperationType, Shoot, ShootStatus},
+use api::core::v1beta1::{
+    Gardener, LastError, LastOperation, LastOperationState, LastOperationType, Shoot, ShootStatus,
 };
 use apimachinery::meta::Time;
 use controller::status::StatusError;
@@ -23,7 +23,10 @@ pub(crate) struct StatusWriter {
 impl StatusWriter {
     /// Of the shoot `name`.
     pub(crate) fn new(garden_client: Client, namespace: &str, name: &str) -> Self {
-        Self { api: Api::namespaced(garden_client, namespace), name: name.to_owned() }
+        Self {
+            api: Api::namespaced(garden_client, namespace),
+            name: name.to_owned(),
+        }
     }
 
     /// Changes the status of what is there now, and returns it; nothing is sent when nothing changes.
@@ -33,7 +36,12 @@ impl StatusWriter {
         let mut attempt = 0;
         loop {
             attempt += 1;
-            let Some(shoot) = self.api.get_opt(&self.name).await.map_err(in_garden("read the shoot"))? else {
+            let Some(shoot) = self
+                .api
+                .get_opt(&self.name)
+                .await
+                .map_err(in_garden("read the shoot"))?
+            else {
                 return Ok(None);
             };
             match self.write(&shoot, &change).await {
@@ -65,9 +73,16 @@ pub(crate) struct Start<'a> {
 
 /// An operation begins.
 pub(crate) fn begin(status: &mut ShootStatus, start: &Start<'_>, now: Timestamp) {
-    let resumed = status.last_operation.as_ref().is_some_and(|last| last.type_ == start.operation && last.state != LastOperationState::Succeeded)
+    let resumed = status
+        .last_operation
+        .as_ref()
+        .is_some_and(|last| last.type_ == start.operation && last.state != LastOperationState::Succeeded)
         && status.observed_generation == start.generation;
-    let progress = status.last_operation.as_ref().filter(|_| resumed).map_or(0, |last| last.progress);
+    let progress = status
+        .last_operation
+        .as_ref()
+        .filter(|_| resumed)
+        .map_or(0, |last| last.progress);
     status.last_operation = Some(LastOperation {
         description: describe(&start.operation, "has begun"),
         last_update_time: Some(Time(now)),
@@ -118,7 +133,11 @@ pub(crate) fn succeed(status: &mut ShootStatus, operation: &LastOperationType, n
 pub(crate) fn fail(status: &mut ShootStatus, errors: &[LastError], give_up: bool, now: Timestamp) {
     let descriptions: Vec<&str> = errors.iter().map(|error| error.description.as_str()).collect();
     if let Some(last) = &mut status.last_operation {
-        last.state = if give_up { LastOperationState::Failed } else { LastOperationState::Error };
+        last.state = if give_up {
+            LastOperationState::Failed
+        } else {
+            LastOperationState::Error
+        };
         let hope = if give_up { "" } else { " Operation will be retried." };
         last.description = format!("{}.{hope}", descriptions.join("; "));
         last.last_update_time = Some(Time(now));
@@ -170,8 +189,19 @@ mod tests {
     fn a_retry_keeps_its_cycle_and_a_new_wish_begins_another() {
         let mut status = ShootStatus::default();
         begin(&mut status, &start(1), at(100));
-        fail(&mut status, &[LastError { description: "no".to_owned(), ..LastError::default() }], false, at(110));
-        assert_eq!(status.last_operation.as_ref().unwrap().description, "no. Operation will be retried.");
+        fail(
+            &mut status,
+            &[LastError {
+                description: "no".to_owned(),
+                ..LastError::default()
+            }],
+            false,
+            at(110),
+        );
+        assert_eq!(
+            status.last_operation.as_ref().unwrap().description,
+            "no. Operation will be retried."
+        );
         begin(&mut status, &start(1), at(120));
         assert_eq!(status.retry_cycle_start_time, Some(Time(at(100))));
         begin(&mut status, &start(2), at(130));
@@ -184,7 +214,10 @@ mod tests {
         let mut status = ShootStatus::default();
         begin(&mut status, &start(1), at(100));
         fail(&mut status, &[LastError::default()], true, at(110));
-        assert_eq!(status.last_operation.as_ref().unwrap().state, LastOperationState::Failed);
+        assert_eq!(
+            status.last_operation.as_ref().unwrap().state,
+            LastOperationState::Failed
+        );
         succeed(&mut status, &LastOperationType::Create, at(120));
         assert!(status.last_errors.is_empty() && status.retry_cycle_start_time.is_none());
         assert_eq!(status.last_operation.unwrap().progress, 100);
@@ -192,7 +225,11 @@ mod tests {
 
     #[test]
     fn identity_is_written_once() {
-        let mut status = ShootStatus { technical_id: "old".to_owned(), uid: "old".to_owned(), ..ShootStatus::default() };
+        let mut status = ShootStatus {
+            technical_id: "old".to_owned(),
+            uid: "old".to_owned(),
+            ..ShootStatus::default()
+        };
         begin(&mut status, &start(1), at(100));
         assert_eq!((status.technical_id.as_str(), status.uid.as_str()), ("old", "old"));
     }

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use api::{core::v1beta1::Shoot, resources::v1alpha1::{ManagedResource, ManagedResourceSpec}};
+use api::{
+    core::v1beta1::Shoot,
+    resources::v1alpha1::{ManagedResource, ManagedResourceSpec},
+};
 use k8s_openapi::{
     ByteString,
     api::{
@@ -20,7 +23,12 @@ pub(crate) const NAME: &str = "shoot-core-system";
 const READ_ONLY: &str = "gardener.cloud:system:read-only";
 
 /// The ManagedResource, and the Secret with its objects.
-pub(crate) fn plan(shoot: &Shoot, project: &str, technical_id: &str, endpoints: &Endpoints) -> Result<(Secret, ManagedResource), TaskError> {
+pub(crate) fn plan(
+    shoot: &Shoot,
+    project: &str,
+    technical_id: &str,
+    endpoints: &Endpoints,
+) -> Result<(Secret, ManagedResource), TaskError> {
     let mut text = String::new();
     let mut add = |object: &dyn ErasedYaml| -> Result<(), TaskError> {
         text.push_str("---\n");
@@ -37,24 +45,39 @@ pub(crate) fn plan(shoot: &Shoot, project: &str, technical_id: &str, endpoints: 
     add(&cluster_identity(shoot, technical_id))?;
     let secret = Secret {
         metadata: metadata(technical_id, &format!("managedresource-{NAME}")),
-        data: Some(BTreeMap::from([("objects.yaml".to_owned(), ByteString(text.into_bytes()))])),
+        data: Some(BTreeMap::from([(
+            "objects.yaml".to_owned(),
+            ByteString(text.into_bytes()),
+        )])),
         type_: Some("Opaque".to_owned()),
         ..Secret::default()
     };
-    let reference = LocalObjectReference { name: format!("managedresource-{NAME}") };
+    let reference = LocalObjectReference {
+        name: format!("managedresource-{NAME}"),
+    };
     let mut resource = ManagedResource {
         metadata: metadata(technical_id, NAME),
-        spec: ManagedResourceSpec { secret_refs: vec![reference], ..ManagedResourceSpec::default() },
+        spec: ManagedResourceSpec {
+            secret_refs: vec![reference],
+            ..ManagedResourceSpec::default()
+        },
         ..ManagedResource::default()
     };
     let labels = resource.metadata.labels.get_or_insert_default();
     labels.insert("origin".to_owned(), "gardener".to_owned());
-    labels.insert("care.gardener.cloud/condition-type".to_owned(), "SystemComponentsHealthy".to_owned());
+    labels.insert(
+        "care.gardener.cloud/condition-type".to_owned(),
+        "SystemComponentsHealthy".to_owned(),
+    );
     Ok((secret, resource))
 }
 
 fn metadata(namespace: &str, name: &str) -> ObjectMeta {
-    ObjectMeta { name: Some(name.to_owned()), namespace: Some(namespace.to_owned()), ..ObjectMeta::default() }
+    ObjectMeta {
+        name: Some(name.to_owned()),
+        namespace: Some(namespace.to_owned()),
+        ..ObjectMeta::default()
+    }
 }
 
 /// Objects of several types as YAML.
@@ -64,8 +87,10 @@ trait ErasedYaml {
 
 impl<T: Serialize> ErasedYaml for T {
     fn yaml(&self) -> Result<String, TaskError> {
-        serde_yaml_ng::to_string(self)
-            .map_err(|source| TaskError::Encode { what: "the shoot's system resources", source: Box::new(source) })
+        serde_yaml_ng::to_string(self).map_err(|source| TaskError::Encode {
+            what: "the shoot's system resources",
+            source: Box::new(source),
+        })
     }
 }
 
@@ -74,20 +99,51 @@ fn texts(values: &[&str]) -> Vec<String> {
 }
 
 fn named(name: &str) -> ObjectMeta {
-    ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() }
+    ObjectMeta {
+        name: Some(name.to_owned()),
+        ..ObjectMeta::default()
+    }
 }
 
 /// Everything may be read but Secrets.
 fn cluster_roles() -> Vec<ClusterRole> {
     let core = [
-        "bindings", "componentstatuses", "configmaps", "endpoints", "events", "limitranges", "namespaces", "nodes",
-        "persistentvolumeclaims", "persistentvolumes", "pods", "pods/log", "podtemplates", "replicationcontrollers",
-        "resourcequotas", "serviceaccounts", "services",
+        "bindings",
+        "componentstatuses",
+        "configmaps",
+        "endpoints",
+        "events",
+        "limitranges",
+        "namespaces",
+        "nodes",
+        "persistentvolumeclaims",
+        "persistentvolumes",
+        "pods",
+        "pods/log",
+        "podtemplates",
+        "replicationcontrollers",
+        "resourcequotas",
+        "serviceaccounts",
+        "services",
     ];
     let groups = [
-        "admissionregistration.k8s.io", "apiextensions.k8s.io", "apiregistration.k8s.io", "apps", "autoscaling", "batch",
-        "certificates.k8s.io", "coordination.k8s.io", "discovery.k8s.io", "events.k8s.io", "flowcontrol.apiserver.k8s.io",
-        "metrics.k8s.io", "networking.k8s.io", "node.k8s.io", "policy", "rbac.authorization.k8s.io", "scheduling.k8s.io",
+        "admissionregistration.k8s.io",
+        "apiextensions.k8s.io",
+        "apiregistration.k8s.io",
+        "apps",
+        "autoscaling",
+        "batch",
+        "certificates.k8s.io",
+        "coordination.k8s.io",
+        "discovery.k8s.io",
+        "events.k8s.io",
+        "flowcontrol.apiserver.k8s.io",
+        "metrics.k8s.io",
+        "networking.k8s.io",
+        "node.k8s.io",
+        "policy",
+        "rbac.authorization.k8s.io",
+        "scheduling.k8s.io",
         "storage.k8s.io",
     ];
     let rule = |groups: &[&str], resources: &[&str]| PolicyRule {
@@ -129,12 +185,18 @@ fn cluster_role_bindings() -> Vec<ClusterRoleBinding> {
         bind(
             "gardener.cloud:system:admins",
             "cluster-admin",
-            vec![group("gardener.cloud:system:admins"), group("gardener.cloud:project:admins")],
+            vec![
+                group("gardener.cloud:system:admins"),
+                group("gardener.cloud:project:admins"),
+            ],
         ),
         bind(
             "gardener.cloud:system:viewers",
             READ_ONLY,
-            vec![group("gardener.cloud:system:viewers"), group("gardener.cloud:project:viewers")],
+            vec![
+                group("gardener.cloud:system:viewers"),
+                group("gardener.cloud:project:viewers"),
+            ],
         ),
         bind(
             "gardener.cloud:target:kube-controller-manager",
@@ -146,7 +208,10 @@ fn cluster_role_bindings() -> Vec<ClusterRoleBinding> {
 
 /// What programs inside the shoot may want to know of it (Gardener's ConfigMap).
 fn shoot_info(shoot: &Shoot, project: &str, endpoints: &Endpoints) -> ConfigMap {
-    let domain = endpoints.external.as_ref().map(|endpoint| endpoint.hostname.trim_start_matches("api."));
+    let domain = endpoints
+        .external
+        .as_ref()
+        .map(|endpoint| endpoint.hostname.trim_start_matches("api."));
     let mut data = BTreeMap::from([
         ("kubernetesVersion".to_owned(), shoot.spec.kubernetes.version.clone()),
         ("projectName".to_owned(), project.to_owned()),
@@ -155,11 +220,19 @@ fn shoot_info(shoot: &Shoot, project: &str, endpoints: &Endpoints) -> ConfigMap 
         ("shootName".to_owned(), shoot.metadata.name.clone().unwrap_or_default()),
     ]);
     data.extend(domain.map(|domain| ("domain".to_owned(), domain.to_owned())));
-    ConfigMap { metadata: metadata("kube-system", "shoot-info"), data: Some(data), ..ConfigMap::default() }
+    ConfigMap {
+        metadata: metadata("kube-system", "shoot-info"),
+        data: Some(data),
+        ..ConfigMap::default()
+    }
 }
 
 fn cluster_identity(shoot: &Shoot, technical_id: &str) -> ConfigMap {
-    let identity = shoot.status.cluster_identity.clone().unwrap_or_else(|| technical_id.to_owned());
+    let identity = shoot
+        .status
+        .cluster_identity
+        .clone()
+        .unwrap_or_else(|| technical_id.to_owned());
     ConfigMap {
         metadata: metadata("kube-system", "cluster-identity"),
         data: Some(BTreeMap::from([

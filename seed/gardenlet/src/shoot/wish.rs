@@ -5,9 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use api::core::v1beta1::{KubeApiServerConfig, Seed, Shoot};
 use deploy::SecretsWish;
 use ipnet::IpNet;
-use plan_control_plane::{
-    ApiServerOptions, ControlPlane, EtcdOptions, Gateway, Images, Networks, Role, SecretNames,
-};
+use plan_control_plane::{ApiServerOptions, ControlPlane, EtcdOptions, Gateway, Images, Networks, Role, SecretNames};
 
 use super::{error::TaskError, identity::Endpoints};
 
@@ -30,12 +28,23 @@ pub(crate) fn check_supported(shoot: &Shoot) -> Result<(), TaskError> {
             "spec.provider.workers: no extension for Worker objects of type {provider:?} is registered; remove the workers, or register one"
         ));
     }
-    if shoot.spec.hibernation.as_ref().is_some_and(|hibernation| hibernation.enabled == Some(true)) {
+    if shoot
+        .spec
+        .hibernation
+        .as_ref()
+        .is_some_and(|hibernation| hibernation.enabled == Some(true))
+    {
         return refuse("spec.hibernation.enabled: hibernation is not supported yet; set it to false".to_owned());
     }
-    if shoot.spec.control_plane.as_ref().is_some_and(|plane| plane.high_availability.is_some()) {
+    if shoot
+        .spec
+        .control_plane
+        .as_ref()
+        .is_some_and(|plane| plane.high_availability.is_some())
+    {
         return refuse(
-            "spec.controlPlane.highAvailability: control planes with several replicas are not supported yet; remove it".to_owned(),
+            "spec.controlPlane.highAvailability: control planes with several replicas are not supported yet; remove it"
+                .to_owned(),
         );
     }
     Ok(())
@@ -46,7 +55,10 @@ pub(crate) fn networks(shoot: &Shoot, seed: &Seed) -> Networks {
     let own = shoot.spec.networking.clone().unwrap_or_default();
     let defaults = seed.spec.networks.shoot_defaults.clone().unwrap_or_default();
     let or = |first: Option<String>, second: Option<String>, third: &str| {
-        first.or(second).filter(|range| !range.is_empty()).unwrap_or_else(|| third.to_owned())
+        first
+            .or(second)
+            .filter(|range| !range.is_empty())
+            .unwrap_or_else(|| third.to_owned())
     };
     let has_nodes = !shoot.spec.provider.workers.is_empty();
     Networks {
@@ -58,7 +70,10 @@ pub(crate) fn networks(shoot: &Shoot, seed: &Seed) -> Networks {
 /// The first address of the Service range: that of the Service `kubernetes`.
 fn first_service_address(networks: &Networks) -> Result<IpAddr, TaskError> {
     let range: IpNet = networks.services.parse().map_err(|_| {
-        TaskError::Invalid(format!("spec.networking.services: {:?} is no network range", networks.services))
+        TaskError::Invalid(format!(
+            "spec.networking.services: {:?} is no network range",
+            networks.services
+        ))
     })?;
     let first = range.hosts().next();
     first.ok_or_else(|| TaskError::Invalid(format!("spec.networking.services: {range} holds no address")))
@@ -74,7 +89,12 @@ pub(crate) fn secrets_wish(
     let address = first_service_address(&networks(shoot, seed))?;
     let api_server = shoot.spec.kubernetes.kube_api_server.clone().unwrap_or_default();
     let mut encrypted = vec!["secrets".to_owned()];
-    encrypted.extend(api_server.encryption_config.map(|config| config.resources).unwrap_or_default());
+    encrypted.extend(
+        api_server
+            .encryption_config
+            .map(|config| config.resources)
+            .unwrap_or_default(),
+    );
     encrypted.dedup();
     Ok(SecretsWish {
         cluster_name: technical_id.to_owned(),
@@ -96,7 +116,11 @@ pub(crate) fn control_plane(
     images: Images,
     secrets: SecretNames,
 ) -> ControlPlane {
-    let role = if shoot.spec.provider.workers.is_empty() { Role::WorkerlessShoot } else { Role::Shoot };
+    let role = if shoot.spec.provider.workers.is_empty() {
+        Role::WorkerlessShoot
+    } else {
+        Role::Shoot
+    };
     ControlPlane {
         role,
         namespace: technical_id.to_owned(),
@@ -106,8 +130,10 @@ pub(crate) fn control_plane(
         images,
         networks: networks(shoot, seed),
         hostnames: endpoints.hostnames(),
-        gateway: (!endpoints.hostnames().is_empty())
-            .then(|| Gateway { namespace: GATEWAY.0.to_owned(), name: GATEWAY.1.to_owned() }),
+        gateway: (!endpoints.hostnames().is_empty()).then(|| Gateway {
+            namespace: GATEWAY.0.to_owned(),
+            name: GATEWAY.1.to_owned(),
+        }),
         secrets,
         etcd: EtcdOptions::default(),
         api_server: api_server(shoot.spec.kubernetes.kube_api_server.clone().unwrap_or_default()),
@@ -118,9 +144,12 @@ pub(crate) fn control_plane(
 
 fn api_server(config: KubeApiServerConfig) -> ApiServerOptions {
     let defaults = ApiServerOptions::default();
-    let (disabled, enabled): (Vec<_>, Vec<_>) =
-        config.admission_plugins.into_iter().partition(|plugin| plugin.disabled == Some(true));
-    let names = |plugins: Vec<api::core::v1beta1::AdmissionPlugin>| plugins.into_iter().map(|plugin| plugin.name).collect();
+    let (disabled, enabled): (Vec<_>, Vec<_>) = config
+        .admission_plugins
+        .into_iter()
+        .partition(|plugin| plugin.disabled == Some(true));
+    let names =
+        |plugins: Vec<api::core::v1beta1::AdmissionPlugin>| plugins.into_iter().map(|plugin| plugin.name).collect();
     let mut audiences = config.api_audiences;
     if audiences.is_empty() {
         audiences.clone_from(&defaults.api_audiences);
@@ -137,8 +166,14 @@ fn api_server(config: KubeApiServerConfig) -> ApiServerOptions {
         api_audiences: audiences,
         event_ttl: config.event_ttl.map_or(defaults.event_ttl, |ttl| ttl.to_string()),
         anonymous: config.enable_anonymous_authentication == Some(true),
-        max_requests_inflight: config.requests.as_ref().and_then(|requests| requests.max_non_mutating_inflight),
-        max_mutating_requests_inflight: config.requests.as_ref().and_then(|requests| requests.max_mutating_inflight),
+        max_requests_inflight: config
+            .requests
+            .as_ref()
+            .and_then(|requests| requests.max_non_mutating_inflight),
+        max_mutating_requests_inflight: config
+            .requests
+            .as_ref()
+            .and_then(|requests| requests.max_mutating_inflight),
         requests: defaults.requests,
     }
 }
@@ -166,11 +201,24 @@ mod tests {
             "spec.provider.workers: no extension for Worker objects of type \"local\" is registered",
         );
         refused(
-            |shoot| shoot.spec.hibernation = Some(Hibernation { enabled: Some(true), ..Hibernation::default() }),
+            |shoot| {
+                shoot.spec.hibernation = Some(Hibernation {
+                    enabled: Some(true),
+                    ..Hibernation::default()
+                })
+            },
             "spec.hibernation.enabled: ",
         );
-        let ha = || Some(ControlPlaneSettings { high_availability: Some(Default::default()), ..Default::default() });
-        refused(|shoot| shoot.spec.control_plane = ha(), "spec.controlPlane.highAvailability: ");
+        let ha = || {
+            Some(ControlPlaneSettings {
+                high_availability: Some(Default::default()),
+                ..Default::default()
+            })
+        };
+        refused(
+            |shoot| shoot.spec.control_plane = ha(),
+            "spec.controlPlane.highAvailability: ",
+        );
     }
 
     #[test]
@@ -189,9 +237,15 @@ mod tests {
 
     #[test]
     fn a_range_that_is_none_is_the_users_to_correct() {
-        let networks = Networks { services: "ten".to_owned(), pods: None };
+        let networks = Networks {
+            services: "ten".to_owned(),
+            pods: None,
+        };
         let error = first_service_address(&networks).unwrap_err();
-        assert_eq!(error.to_string(), "spec.networking.services: \"ten\" is no network range");
+        assert_eq!(
+            error.to_string(),
+            "spec.networking.services: \"ten\" is no network range"
+        );
         assert!(!error.codes().is_empty());
     }
 
@@ -212,6 +266,9 @@ mod tests {
         assert_eq!(options.disable_admission_plugins, ["LimitRanger"]);
         assert_eq!(options.api_audiences, ["mine", "gardener"]);
         assert_eq!(options.event_ttl, "30m0s");
-        assert_eq!(api_server(KubeApiServerConfig::default()).api_audiences, ["kubernetes", "gardener"]);
+        assert_eq!(
+            api_server(KubeApiServerConfig::default()).api_audiences,
+            ["kubernetes", "gardener"]
+        );
     }
 }

@@ -23,8 +23,14 @@ pub(super) fn add(graph: &mut ShootGraph) {
     graph.task(SYSTEM).needs([ACCESS]).run(deploy_system);
     graph.task(SYSTEM_READY).needs([SYSTEM]).run(wait_for_system);
     // Its token and its role must be there: it would start, be refused, and wait.
-    graph.task(CONTROLLER_MANAGER).needs([ACCESS_READY, SYSTEM_READY]).run(deploy_controller_manager);
-    graph.task(CONTROLLER_MANAGER_READY).needs([CONTROLLER_MANAGER]).run(wait_for_controller_manager);
+    graph
+        .task(CONTROLLER_MANAGER)
+        .needs([ACCESS_READY, SYSTEM_READY])
+        .run(deploy_controller_manager);
+    graph
+        .task(CONTROLLER_MANAGER_READY)
+        .needs([CONTROLLER_MANAGER])
+        .run(wait_for_controller_manager);
 }
 
 fn components() -> [AccessSecret; 1] {
@@ -34,7 +40,9 @@ fn components() -> [AccessSecret; 1] {
 async fn ask(context: Context) -> Result<(), TaskError> {
     let deployer = context.deployer()?;
     // First the way in, then what is wished there.
-    deployer.internal_access(&context.secrets()?.internal_kubeconfig).await?;
+    deployer
+        .internal_access(&context.secrets()?.internal_kubeconfig)
+        .await?;
     Ok(deployer.access(&components()).await?)
 }
 
@@ -43,8 +51,12 @@ async fn wait_for_tokens(context: Context) -> Result<(), TaskError> {
 }
 
 async fn deploy_system(context: Context) -> Result<(), TaskError> {
-    let (secret, resource) =
-        system_resources::plan(&context.shoot, &context.project, &context.technical_id, &context.endpoints)?;
+    let (secret, resource) = system_resources::plan(
+        &context.shoot,
+        &context.project,
+        &context.technical_id,
+        &context.endpoints,
+    )?;
     context.gardenlet.seed.apply(&secret).await?;
     context.gardenlet.seed.apply(&resource).await?;
     Ok(())

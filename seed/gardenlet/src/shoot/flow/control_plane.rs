@@ -18,10 +18,16 @@ const READY_DEADLINE: Duration = Duration::from_secs(300);
 
 pub(super) fn add(graph: &mut ShootGraph) {
     graph.task(ETCD).needs([foundation::SECRETS]).run(deploy_etcd);
-    graph.task(API_SERVER).needs([foundation::SECRETS]).run(deploy_api_server);
+    graph
+        .task(API_SERVER)
+        .needs([foundation::SECRETS])
+        .run(deploy_api_server);
     graph.task(ETCD_READY).needs([ETCD]).run(wait_for_etcd);
     graph.task(API_SERVER_READY).needs([API_SERVER]).run(wait_for_pods);
-    graph.task(API_SERVER_ANSWERS).needs([API_SERVER, super::exposure::EXPOSURE]).run(wait_for_answer);
+    graph
+        .task(API_SERVER_ANSWERS)
+        .needs([API_SERVER, super::exposure::EXPOSURE])
+        .run(wait_for_answer);
 }
 
 async fn deploy_etcd(context: Context) -> Result<(), TaskError> {

@@ -16,7 +16,7 @@ use api::{
 };
 use controller::{delete, error::is_not_found, wait};
 use k8s_openapi::api::{
-    apps::v1::Deployment,
+    apps::v1::{Deployment, ReplicaSet, StatefulSet},
     core::v1::{ConfigMap, Namespace, PersistentVolumeClaim, Pod, Service},
 };
 use kube::{
@@ -59,12 +59,18 @@ pub(super) fn add(graph: &mut ShootGraph) {
     graph.task(GARDEN_SIDE).run(remove_garden_side);
     graph.task(CONTROLLER_MANAGER).run(remove_controller_manager);
     // resource-manager takes its leave of the shoot first, in case it wants to ask its API server.
-    graph.task(API_SERVER).needs([SYSTEM, CONTROLLER_MANAGER]).run(remove_api_server);
+    graph
+        .task(API_SERVER)
+        .needs([SYSTEM, CONTROLLER_MANAGER])
+        .run(remove_api_server);
     // An API server without its etcd does not end before it is killed.
     graph.task(ETCD).needs([API_SERVER]).run(remove_etcd);
     graph.task(VOLUMES).needs([ETCD]).run(remove_volumes);
     graph.task(CLUSTER).needs([DNS]).run(remove_cluster);
-    graph.task(NAMESPACE).needs([VOLUMES, EXPOSURE, GARDEN_SIDE, CLUSTER]).run(remove_namespace);
+    graph
+        .task(NAMESPACE)
+        .needs([VOLUMES, EXPOSURE, GARDEN_SIDE, CLUSTER])
+        .run(remove_namespace);
 }
 
 fn namespaced<K>(context: &ShootContext) -> Api<K>
@@ -110,7 +116,12 @@ async fn remove_exposure(context: Context) -> Result<(), TaskError> {
 }
 
 async fn remove_controller_manager(context: Context) -> Result<(), TaskError> {
-    remove_deployment(&context, "kube-controller-manager", "app=kubernetes,role=controller-manager").await
+    remove_deployment(
+        &context,
+        "kube-controller-manager",
+        "app=kubernetes,role=controller-manager",
+    )
+    .await
 }
 
 async fn remove_api_server(context: Context) -> Result<(), TaskError> {
@@ -120,6 +131,12 @@ async fn remove_api_server(context: Context) -> Result<(), TaskError> {
 /// The Deployment, and its pods without their usual grace.
 async fn remove_deployment(context: &ShootContext, name: &str, pods: &str) -> Result<(), TaskError> {
     delete::delete_and_wait(&namespaced::<Deployment>(context), name, DEADLINE).await?;
+    // The garbage collector would do it, but later: until then they make new pods.
+    let replica_sets: Api<ReplicaSet> = namespaced(context);
+    let found = replica_sets.list_metadata(&ListParams::default().labels(pods)).await;
+    for replica_set in found.map_err(in_seed("list the replica sets"))?.items {
+        delete::delete(&replica_sets, &replica_set.metadata.name.unwrap_or_default()).await?;
+    }
     remove_pods(context, pods).await
 }
 
@@ -127,7 +144,7 @@ async fn remove_pods(context: &ShootContext, selector: &str) -> Result<(), TaskE
     let api: Api<Pod> = namespaced(context);
     let parameters = DeleteParams::default().grace_period(GRACE_SECONDS);
     let left = || async {
-        // Again and again: a ReplicaSet that is not gone yet may have made another.
+        // Again and again: whoever made them may just have made another.
         let selected = ListParams::default().labels(selector);
         match api.list_metadata(&selected).await {
             Ok(pods) if pods.items.is_empty() => return wait::Progress::Done,
@@ -142,18 +159,28 @@ async fn remove_pods(context: &ShootContext, selector: &str) -> Result<(), TaskE
             Err(error) => wait::Progress::Waiting(lib_error_chain::ErrorChain(&error).to_string()),
         }
     };
-    Ok(wait::poll(&format!("pods with {selector} in {} to be gone", context.technical_id), DEADLINE, POLL, left).await?)
+    Ok(wait::poll(
+        &format!("pods with {selector} in {} to be gone", context.technical_id),
+        DEADLINE,
+        POLL,
+        left,
+    )
+    .await?)
 }
 
 async fn remove_etcd(context: Context) -> Result<(), TaskError> {
     confirm_and_delete(&namespaced::<Etcd>(&context), "etcd-main", json!({})).await?;
+    delete::delete_and_wait(&namespaced::<StatefulSet>(&context), "etcd-main", DEADLINE).await?;
     remove_pods(&context, "app=etcd-statefulset,role=main").await
 }
 
 /// They outlive etcd on purpose, but not the shoot.
 async fn remove_volumes(context: Context) -> Result<(), TaskError> {
     let api: Api<PersistentVolumeClaim> = namespaced(&context);
-    let claims = api.list_metadata(&ListParams::default()).await.map_err(in_seed("list the volume claims"))?;
+    let claims = api
+        .list_metadata(&ListParams::default())
+        .await
+        .map_err(in_seed("list the volume claims"))?;
     let names = claims.items.iter().filter_map(|claim| claim.metadata.name.as_deref());
     futures::future::try_join_all(names.map(|name| delete::delete_and_wait(&api, name, DEADLINE))).await?;
     Ok(())
@@ -163,8 +190,10 @@ async fn remove_garden_side(context: Context) -> Result<(), TaskError> {
     let client = || context.gardenlet.garden_client.clone();
     let cluster: Api<ConfigMap> = Api::namespaced(client(), context.namespace());
     let authority: Api<InternalSecret> = Api::namespaced(client(), context.namespace());
-    let (cluster_name, client_name) =
-        (garden_side::cluster_authority_name(context.name()), garden_side::client_authority_name(context.name()));
+    let (cluster_name, client_name) = (
+        garden_side::cluster_authority_name(context.name()),
+        garden_side::client_authority_name(context.name()),
+    );
     let parameters = DeleteParams::default();
     let failed = in_garden("remove the cluster's authorities");
     for answer in [

@@ -16,8 +16,14 @@ const RECORD_DEADLINE: Duration = Duration::from_secs(120);
 pub(super) fn add(graph: &mut ShootGraph) {
     graph.task(POLICIES).needs([foundation::SECRETS]).run(policies);
     graph.task(EXPOSURE).needs([foundation::SECRETS]).run(expose);
-    graph.task(INTERNAL_DNS).needs([foundation::CLUSTER]).run(internal_record);
-    graph.task(EXTERNAL_DNS).needs([foundation::CLUSTER]).run(external_record);
+    graph
+        .task(INTERNAL_DNS)
+        .needs([foundation::CLUSTER])
+        .run(internal_record);
+    graph
+        .task(EXTERNAL_DNS)
+        .needs([foundation::CLUSTER])
+        .run(external_record);
 }
 
 async fn policies(context: Context) -> Result<(), TaskError> {

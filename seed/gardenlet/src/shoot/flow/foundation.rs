@@ -25,14 +25,20 @@ pub(crate) const CLUSTER: &str = "Telling extensions about the shoot";
 pub(crate) const CLEAN_SECRETS: &str = "Removing certificates and keys that are out of use";
 
 pub(super) fn add(graph: &mut ShootGraph) {
-    graph.task(CHECK).run(|context| async move { wish::check_supported(&context.shoot) });
+    graph
+        .task(CHECK)
+        .run(|context| async move { wish::check_supported(&context.shoot) });
     graph.task(NAMESPACE).needs([CHECK]).run(make_namespace);
     graph.task(SECRETS).needs([NAMESPACE]).run(make_secrets);
     graph.task(CLUSTER).needs([SECRETS]).run(make_cluster);
 }
 
 pub(super) fn add_cleanup(graph: &mut ShootGraph) {
-    let rolled_out = [control_plane::ETCD_READY, control_plane::API_SERVER_READY, access::CONTROLLER_MANAGER_READY];
+    let rolled_out = [
+        control_plane::ETCD_READY,
+        control_plane::API_SERVER_READY,
+        access::CONTROLLER_MANAGER_READY,
+    ];
     graph.task(CLEAN_SECRETS).needs(rolled_out).run(clean_secrets);
 }
 
@@ -45,11 +51,21 @@ fn namespace(context: &ShootContext) -> Namespace {
     let shoot = &context.shoot;
     let mut labels = BTreeMap::from([
         (constants::GARDEN_ROLE.to_owned(), constants::ROLE_SHOOT.to_owned()),
-        (constants::LABEL_SEED_PROVIDER.to_owned(), context.seed.spec.provider.type_.clone()),
-        (constants::LABEL_SHOOT_PROVIDER.to_owned(), shoot.spec.provider.type_.clone()),
+        (
+            constants::LABEL_SEED_PROVIDER.to_owned(),
+            context.seed.spec.provider.type_.clone(),
+        ),
+        (
+            constants::LABEL_SHOOT_PROVIDER.to_owned(),
+            shoot.spec.provider.type_.clone(),
+        ),
         ("project.gardener.cloud/name".to_owned(), context.project.clone()),
     ]);
-    let network = shoot.spec.networking.as_ref().and_then(|networking| networking.type_.clone());
+    let network = shoot
+        .spec
+        .networking
+        .as_ref()
+        .and_then(|networking| networking.type_.clone());
     labels.extend(network.map(|type_| (constants::LABEL_NETWORKING_PROVIDER.to_owned(), type_)));
     let uid = shoot.metadata.uid.clone().unwrap_or_default();
     Namespace {
@@ -73,15 +89,26 @@ async fn manager(context: &ShootContext) -> Result<SecretsManager<KubeSecretStor
 
 /// When the rotation of each secret began last, as the Shoot's status says.
 fn rotations(shoot: &Shoot) -> BTreeMap<String, jiff::Timestamp> {
-    let rotation = shoot.status.credentials.as_ref().and_then(|credentials| credentials.rotation.clone()).unwrap_or_default();
+    let rotation = shoot
+        .status
+        .credentials
+        .as_ref()
+        .and_then(|credentials| credentials.rotation.clone())
+        .unwrap_or_default();
     let mut times = BTreeMap::new();
-    let began = rotation.certificate_authorities.and_then(|rotation| rotation.last_initiation_time);
+    let began = rotation
+        .certificate_authorities
+        .and_then(|rotation| rotation.last_initiation_time);
     for authority in ["ca", "ca-client", "ca-etcd", "ca-front-proxy", "ca-kubelet"] {
         times.extend(began.as_ref().map(|time| (authority.to_owned(), time.0)));
     }
-    let began = rotation.service_account_key.and_then(|rotation| rotation.last_initiation_time);
+    let began = rotation
+        .service_account_key
+        .and_then(|rotation| rotation.last_initiation_time);
     times.extend(began.map(|time| ("service-account-key".to_owned(), time.0)));
-    let began = rotation.etcd_encryption_key.and_then(|rotation| rotation.last_initiation_time);
+    let began = rotation
+        .etcd_encryption_key
+        .and_then(|rotation| rotation.last_initiation_time);
     times.extend(began.map(|time| ("kube-apiserver-etcd-encryption-key".to_owned(), time.0)));
     times
 }
@@ -93,20 +120,36 @@ async fn make_secrets(context: Context) -> Result<(), TaskError> {
     let secrets = ControlPlaneSecrets::make(&manager, &secrets_wish).await?;
     let images = Images::from_vector(&context.gardenlet.images, &shoot.spec.kubernetes.version)
         .map_err(|error| TaskError::Invalid(format!("spec.kubernetes.version: {error}")))?;
-    let plane = wish::control_plane(shoot, seed, &context.technical_id, endpoints, images, secrets.names.clone());
+    let plane = wish::control_plane(
+        shoot,
+        seed,
+        &context.technical_id,
+        endpoints,
+        images,
+        secrets.names.clone(),
+    );
     // Already set only when the task ran twice, and then to the same.
-    let _ = context.made.deployer.set(ControlPlaneDeployer::new(context.gardenlet.seed.clone(), &plane));
+    let _ = context
+        .made
+        .deployer
+        .set(ControlPlaneDeployer::new(context.gardenlet.seed.clone(), &plane));
     let _ = context.made.secrets.set(secrets);
     Ok(())
 }
 
 async fn make_cluster(context: Context) -> Result<(), TaskError> {
     let generic = context.secrets()?.generic_kubeconfig.clone();
-    let encode = |source| TaskError::Encode { what: "the Cluster object", source: Box::new(source) };
+    let encode = |source| TaskError::Encode {
+        what: "the Cluster object",
+        source: Box::new(source),
+    };
     let cluster = Cluster {
         metadata: ObjectMeta {
             name: Some(context.technical_id.clone()),
-            annotations: Some(BTreeMap::from([(constants::GENERIC_TOKEN_KUBECONFIG_SECRET_NAME.to_owned(), generic)])),
+            annotations: Some(BTreeMap::from([(
+                constants::GENERIC_TOKEN_KUBECONFIG_SECRET_NAME.to_owned(),
+                generic,
+            )])),
             ..ObjectMeta::default()
         },
         spec: ClusterSpec {

@@ -31,8 +31,14 @@ pub(crate) const AUTHORITIES: &str = "Publishing the cluster's authorities in th
 pub(crate) const ADDRESSES: &str = "Publishing the cluster's addresses";
 
 pub(super) fn add(graph: &mut ShootGraph) {
-    graph.task(AUTHORITIES).needs([foundation::SECRETS]).run(publish_authorities);
-    graph.task(ADDRESSES).needs([super::exposure::EXPOSURE]).run(publish_addresses);
+    graph
+        .task(AUTHORITIES)
+        .needs([foundation::SECRETS])
+        .run(publish_authorities);
+    graph
+        .task(ADDRESSES)
+        .needs([super::exposure::EXPOSURE])
+        .run(publish_addresses);
 }
 
 /// Name of the ConfigMap with the bundle that clients verify the API server with.
@@ -60,7 +66,9 @@ fn metadata(context: &ShootContext, name: String, role: &str) -> ObjectMeta {
         ("discovery.gardener.cloud/public", "shoot-ca"),
     ];
     let public = role == constants::ROLE_CA_CLUSTER;
-    let labels = labels.into_iter().filter(|(key, _)| public || !key.starts_with("discovery"));
+    let labels = labels
+        .into_iter()
+        .filter(|(key, _)| public || !key.starts_with("discovery"));
     ObjectMeta {
         name: Some(name),
         namespace: Some(context.namespace().to_owned()),
@@ -73,15 +81,26 @@ fn metadata(context: &ShootContext, name: String, role: &str) -> ObjectMeta {
 async fn publish_authorities(context: Context) -> Result<(), TaskError> {
     let secrets = context.secrets()?;
     let cluster = ConfigMap {
-        metadata: metadata(&context, cluster_authority_name(context.name()), constants::ROLE_CA_CLUSTER),
+        metadata: metadata(
+            &context,
+            cluster_authority_name(context.name()),
+            constants::ROLE_CA_CLUSTER,
+        ),
         data: Some(BTreeMap::from([("ca.crt".to_owned(), secrets.ca.bundle.clone())])),
         ..ConfigMap::default()
     };
     let client = InternalSecret {
-        metadata: metadata(&context, client_authority_name(context.name()), constants::ROLE_CA_CLIENT),
+        metadata: metadata(
+            &context,
+            client_authority_name(context.name()),
+            constants::ROLE_CA_CLIENT,
+        ),
         data: BTreeMap::from([
             ("ca.crt".to_owned(), bytes(&secrets.ca_client.bundle)),
-            ("ca.key".to_owned(), bytes(&secrets.ca_client.authority.private_key().to_pem())),
+            (
+                "ca.key".to_owned(),
+                bytes(&secrets.ca_client.authority.private_key().to_pem()),
+            ),
         ]),
         type_: "Opaque".to_owned(),
         ..InternalSecret::default()
@@ -106,7 +125,9 @@ async fn write_internal_secret(context: &ShootContext, secret: &InternalSecret) 
         Some(present) if present.data == secret.data && present.metadata.labels == secret.metadata.labels => present,
         Some(_) => {
             let body = json!({ "metadata": { "labels": secret.metadata.labels }, "data": secret.data });
-            api.patch(name, &PatchParams::default(), &Patch::Merge(body)).await.map_err(failed)?
+            api.patch(name, &PatchParams::default(), &Patch::Merge(body))
+                .await
+                .map_err(failed)?
         }
     };
     Ok(())
@@ -119,15 +140,27 @@ async fn publish_addresses(context: Context) -> Result<(), TaskError> {
         application: Some("kube-apiserver".to_owned()),
     };
     let endpoints = &context.endpoints;
-    let external = endpoints.external.iter().map(|endpoint| address("external", &endpoint.hostname));
-    let internal = endpoints.internal.iter().map(|endpoint| address("internal", &endpoint.hostname));
+    let external = endpoints
+        .external
+        .iter()
+        .map(|endpoint| address("external", &endpoint.hostname));
+    let internal = endpoints
+        .internal
+        .iter()
+        .map(|endpoint| address("internal", &endpoint.hostname));
     let mut addresses: Vec<ShootAdvertisedAddress> = external.chain(internal).collect();
     let issuer = endpoints.hostnames().first().map(|hostname| ShootAdvertisedAddress {
         application: None,
         ..address("service-account-issuer", hostname)
     });
     addresses.extend(issuer);
-    let writer = StatusWriter::new(context.gardenlet.garden_client.clone(), context.namespace(), context.name());
-    writer.update(|status| status.advertised_addresses.clone_from(&addresses)).await?;
+    let writer = StatusWriter::new(
+        context.gardenlet.garden_client.clone(),
+        context.namespace(),
+        context.name(),
+    );
+    writer
+        .update(|status| status.advertised_addresses.clone_from(&addresses))
+        .await?;
     Ok(())
 }

@@ -52,19 +52,16 @@ struct Made {
 
 impl std::fmt::Debug for Made {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Made").field("secrets", &self.secrets.get().is_some()).finish_non_exhaustive()
+        formatter
+            .debug_struct("Made")
+            .field("secrets", &self.secrets.get().is_some())
+            .finish_non_exhaustive()
     }
 }
 
 impl ShootContext {
     /// The beginning of a run.
-    pub(crate) fn new(
-        gardenlet: Gardenlet,
-        shoot: Shoot,
-        project: String,
-        cloud_profile: Value,
-        seed: Seed,
-    ) -> Self {
+    pub(crate) fn new(gardenlet: Gardenlet, shoot: Shoot, project: String, cloud_profile: Value, seed: Seed) -> Self {
         let name = shoot.metadata.name.clone().unwrap_or_default();
         let technical_id = if shoot.status.technical_id.is_empty() {
             super::identity::technical_id(&project, &name)
@@ -72,7 +69,16 @@ impl ShootContext {
             shoot.status.technical_id.clone()
         };
         let endpoints = Endpoints::of(&shoot, &project, &seed);
-        Self { gardenlet, shoot, project, cloud_profile, seed, technical_id, endpoints, made: Made::default() }
+        Self {
+            gardenlet,
+            shoot,
+            project,
+            cloud_profile,
+            seed,
+            technical_id,
+            endpoints,
+            made: Made::default(),
+        }
     }
 
     /// Name of the Shoot.
@@ -90,11 +96,17 @@ impl ShootContext {
     }
 
     fn secrets(&self) -> Result<&ControlPlaneSecrets, TaskError> {
-        self.made.secrets.get().ok_or(TaskError::OutOfOrder("the control plane's secrets"))
+        self.made
+            .secrets
+            .get()
+            .ok_or(TaskError::OutOfOrder("the control plane's secrets"))
     }
 
     fn deployer(&self) -> Result<&ControlPlaneDeployer, TaskError> {
-        self.made.deployer.get().ok_or(TaskError::OutOfOrder("the control plane's plan"))
+        self.made
+            .deployer
+            .get()
+            .ok_or(TaskError::OutOfOrder("the control plane's plan"))
     }
 }
 
@@ -145,7 +157,11 @@ mod tests {
     #[test]
     fn secrets_are_cleaned_only_when_nothing_mounts_the_old_ones() {
         let flow = reconcile().unwrap();
-        for earlier in [control_plane::API_SERVER_READY, control_plane::ETCD_READY, access::CONTROLLER_MANAGER_READY] {
+        for earlier in [
+            control_plane::API_SERVER_READY,
+            control_plane::ETCD_READY,
+            access::CONTROLLER_MANAGER_READY,
+        ] {
             assert!(flow.has_path(earlier, foundation::CLEAN_SECRETS), "{earlier}");
         }
     }
@@ -153,7 +169,14 @@ mod tests {
     #[test]
     fn the_namespace_goes_last_and_etcd_after_its_client() {
         let flow = delete().unwrap();
-        for earlier in [deletion::API_SERVER, deletion::ETCD, deletion::VOLUMES, deletion::DNS, deletion::GARDEN_SIDE, deletion::CLUSTER] {
+        for earlier in [
+            deletion::API_SERVER,
+            deletion::ETCD,
+            deletion::VOLUMES,
+            deletion::DNS,
+            deletion::GARDEN_SIDE,
+            deletion::CLUSTER,
+        ] {
             assert!(flow.has_path(earlier, deletion::NAMESPACE), "{earlier}");
         }
         assert!(flow.has_path(deletion::API_SERVER, deletion::ETCD));

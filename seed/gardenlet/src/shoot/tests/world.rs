@@ -4,7 +4,6 @@ use std::{
     collections::BTreeMap,
     convert::Infallible,
     future::Future,
-    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -70,7 +69,13 @@ impl World {
             Box::pin(async move { Ok(client) })
         });
         tokio::spawn(work(seed.clone(), Arc::clone(&behaviour)));
-        Self { garden, seed, gardenlet, clock, behaviour }
+        Self {
+            garden,
+            seed,
+            gardenlet,
+            clock,
+            behaviour,
+        }
     }
 
     pub(super) fn try_shoot(&self) -> Option<Shoot> {
@@ -109,7 +114,7 @@ impl World {
 
     /// Runs a future, and drops it when so much was written: as a kill would.
     pub(super) async fn run_until_writes<F: Future>(&self, writes: usize, future: F) {
-        let mut future = pin!(future);
+        let mut future = Box::pin(future);
         loop {
             if self.writes() >= writes {
                 return;
@@ -125,7 +130,10 @@ impl World {
     /// Data of all Secrets of the control plane, without those that are tokens.
     pub(super) async fn seed_secrets(&self) -> BTreeMap<String, Value> {
         let secrets = self.all("/api/v1/namespaces/shoot--dev--first/secrets").await;
-        secrets.into_iter().map(|secret| (name(&secret), secret["data"].clone())).collect()
+        secrets
+            .into_iter()
+            .map(|secret| (name(&secret), secret["data"].clone()))
+            .collect()
     }
 
     /// What is left of the shoot in the seed; the namespace takes along what no other controller keeps.
@@ -140,10 +148,15 @@ impl World {
             ("/apis/gateway.networking.k8s.io/v1", "tlsroutes"),
             ("/apis/resources.gardener.cloud/v1alpha1", "managedresources"),
         ] {
-            let found = self.all(&format!("{group}/namespaces/shoot--dev--first/{plural}")).await;
+            let found = self
+                .all(&format!("{group}/namespaces/shoot--dev--first/{plural}"))
+                .await;
             left.extend(found.iter().map(|object| format!("{plural} {}", name(object))));
         }
-        for path in ["/api/v1/namespaces/shoot--dev--first", "/apis/extensions.gardener.cloud/v1alpha1/clusters/shoot--dev--first"] {
+        for path in [
+            "/api/v1/namespaces/shoot--dev--first",
+            "/apis/extensions.gardener.cloud/v1alpha1/clusters/shoot--dev--first",
+        ] {
             left.extend(self.seed.get(path).map(|_| path.to_owned()));
         }
         left
@@ -155,7 +168,11 @@ impl World {
             "/api/v1/namespaces/garden-dev/configmaps/first.ca-cluster",
             "/apis/core.gardener.cloud/v1beta1/namespaces/garden-dev/internalsecrets/first.ca-client",
         ];
-        paths.into_iter().filter(|path| self.garden.get(path).is_some()).map(str::to_owned).collect()
+        paths
+            .into_iter()
+            .filter(|path| self.garden.get(path).is_some())
+            .map(str::to_owned)
+            .collect()
     }
 
     async fn all(&self, collection: &str) -> Vec<Value> {
@@ -205,7 +222,10 @@ fn shoot_client(behaviour: Arc<Behaviour>) -> Client {
         let broken = behaviour.api_server_is_broken.load(Ordering::SeqCst);
         async move {
             let (status, text) = if broken { (500, "etcd failed") } else { (200, "ok") };
-            let response = http::Response::builder().status(status).body(Full::new(Bytes::from(text))).unwrap();
+            let response = http::Response::builder()
+                .status(status)
+                .body(Full::new(Bytes::from(text)))
+                .unwrap();
             Ok::<_, Infallible>(response)
         }
     };
@@ -230,55 +250,75 @@ async fn work(seed: FakeCluster, behaviour: Arc<Behaviour>) {
                 }
             }
         }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        tokio::time::sleep(std::time::Duration::from_millis(250)).await;
     }
 }
 
 /// Writes what workers write; an object that is gone meanwhile is left alone.
 async fn write(client: &Client, collection: &str, object: &Value) {
-    let (part, subresource) = if object["status"].is_null() { ("data", "") } else { ("status", "/status") };
+    let (part, subresource) = if object["status"].is_null() {
+        ("data", "")
+    } else {
+        ("status", "/status")
+    };
     let body = json!({ part: object[part] }).to_string().into_bytes();
     let request = http::Request::patch(format!("{collection}/{}{subresource}", name(object)));
-    let request = request.header("content-type", "application/merge-patch+json").body(body).unwrap();
+    let request = request
+        .header("content-type", "application/merge-patch+json")
+        .body(body)
+        .unwrap();
     let _gone: Result<Value, kube::Error> = client.request(request).await;
 }
 
 type Worker = (&'static str, fn(Value, &Behaviour) -> Value);
 
 const WORKERS: &[Worker] = &[
-    ("/apis/apps/v1/namespaces/shoot--dev--first/deployments", |mut deployment, _| {
-        let generation = deployment["metadata"]["generation"].clone();
-        deployment["status"] = json!({
-            "observedGeneration": generation, "replicas": 1, "updatedReplicas": 1, "availableReplicas": 1, "readyReplicas": 1,
-        });
-        deployment
-    }),
-    ("/apis/druid.gardener.cloud/v1alpha1/namespaces/shoot--dev--first/etcds", |mut etcd, _| {
-        let generation = etcd["metadata"]["generation"].clone();
-        etcd["status"] = json!({ "observedGeneration": generation, "ready": true, "readyReplicas": 1 });
-        etcd
-    }),
-    ("/apis/resources.gardener.cloud/v1alpha1/namespaces/shoot--dev--first/managedresources", |mut resource, _| {
-        let generation = resource["metadata"]["generation"].clone();
-        let condition = |type_: &str| json!({ "type": type_, "status": "True", "reason": "Test", "message": "" });
-        resource["status"] = json!({
-            "observedGeneration": generation,
-            "conditions": [condition("ResourcesApplied"), condition("ResourcesHealthy")],
-        });
-        resource
-    }),
-    ("/apis/extensions.gardener.cloud/v1alpha1/namespaces/shoot--dev--first/dnsrecords", |mut record, behaviour| {
-        let generation = record["metadata"]["generation"].clone();
-        let operation = |state: &str| json!({ "type": "Create", "state": state, "progress": 100, "description": "" });
-        record["status"] = match &*behaviour.record_error.lock() {
-            None => json!({ "observedGeneration": generation, "lastOperation": operation("Succeeded") }),
-            Some(code) => json!({
-                "observedGeneration": generation, "lastOperation": operation("Error"),
-                "lastError": { "description": "the zone is not yours", "codes": [code] },
-            }),
-        };
-        record
-    }),
+    (
+        "/apis/apps/v1/namespaces/shoot--dev--first/deployments",
+        |mut deployment, _| {
+            let generation = deployment["metadata"]["generation"].clone();
+            deployment["status"] = json!({
+                "observedGeneration": generation, "replicas": 1, "updatedReplicas": 1, "availableReplicas": 1, "readyReplicas": 1,
+            });
+            deployment
+        },
+    ),
+    (
+        "/apis/druid.gardener.cloud/v1alpha1/namespaces/shoot--dev--first/etcds",
+        |mut etcd, _| {
+            let generation = etcd["metadata"]["generation"].clone();
+            etcd["status"] = json!({ "observedGeneration": generation, "ready": true, "readyReplicas": 1 });
+            etcd
+        },
+    ),
+    (
+        "/apis/resources.gardener.cloud/v1alpha1/namespaces/shoot--dev--first/managedresources",
+        |mut resource, _| {
+            let generation = resource["metadata"]["generation"].clone();
+            let condition = |type_: &str| json!({ "type": type_, "status": "True", "reason": "Test", "message": "" });
+            resource["status"] = json!({
+                "observedGeneration": generation,
+                "conditions": [condition("ResourcesApplied"), condition("ResourcesHealthy")],
+            });
+            resource
+        },
+    ),
+    (
+        "/apis/extensions.gardener.cloud/v1alpha1/namespaces/shoot--dev--first/dnsrecords",
+        |mut record, behaviour| {
+            let generation = record["metadata"]["generation"].clone();
+            let operation =
+                |state: &str| json!({ "type": "Create", "state": state, "progress": 100, "description": "" });
+            record["status"] = match &*behaviour.record_error.lock() {
+                None => json!({ "observedGeneration": generation, "lastOperation": operation("Succeeded") }),
+                Some(code) => json!({
+                    "observedGeneration": generation, "lastOperation": operation("Error"),
+                    "lastError": { "description": "the zone is not yours", "codes": [code] },
+                }),
+            };
+            record
+        },
+    ),
     ("/api/v1/namespaces/shoot--dev--first/secrets", |mut secret, _| {
         if name(&secret).starts_with("shoot-access-") {
             secret["data"] = json!({ "token": "dA==" });
