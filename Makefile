@@ -4,7 +4,7 @@
 
 CARGO := $(shell command -v cargo 2>/dev/null || echo "$(HOME)/.cargo/bin/cargo")
 
-.PHONY: up down test bench upstream test-cgroup2
+.PHONY: up down test bench upstream
 
 up: toolchain
 	@$(CARGO) xtask up
@@ -20,9 +20,6 @@ bench: toolchain
 
 upstream: toolchain
 	@$(CARGO) xtask upstream
-
-test-cgroup2: toolchain
-	@$(CARGO) xtask test-cgroup2
 
 .PHONY: toolchain
 toolchain:

@@ -229,3 +229,23 @@ async fn what_can_not_be_decoded_is_hidden_alone() {
     fixture.put("a", "2").await;
     assert_eq!(fixture.list(Freshness::Consistent).await.unwrap(), ["a=2", "b=1"]);
 }
+
+#[tokio::test]
+async fn readers_share_the_bytes_that_were_made_once() {
+    let fixture = fixture(Limits::default());
+    for number in 0..100 {
+        fixture.put(&format!("k{number}"), "x").await;
+    }
+    fixture.list(Freshness::Consistent).await.unwrap();
+    let all = |objects: Vec<Arc<CachedObject>>| -> Vec<*const u8> {
+        objects
+            .iter()
+            .map(|object| object.encoded[0].clone().as_ptr())
+            .collect()
+    };
+    let listed = fixture.cache.select(|_| true);
+    let mut watcher = fixture.watch(None, None).await.unwrap();
+    let watched: Vec<_> = std::iter::from_fn(|| watcher.next_initial()).collect();
+    assert_eq!(listed.len(), 100);
+    assert_eq!(all(listed), all(watched));
+}

@@ -30,9 +30,14 @@ pub(crate) enum Command {
 
 /// Called by a process's name, the binary is that process: the name becomes the first argument.
 pub(crate) fn by_own_name(mut arguments: Vec<OsString>) -> Vec<OsString> {
-    let own_name = arguments.first().and_then(|path| Path::new(path).file_name()).map(OsString::from);
+    let own_name = arguments
+        .first()
+        .and_then(|path| Path::new(path).file_name())
+        .map(OsString::from);
     let is_process = |name: &OsString| {
-        CommandLine::command().get_subcommands().any(|command| command.is_hide_set() && *name == command.get_name())
+        CommandLine::command()
+            .get_subcommands()
+            .any(|command| command.is_hide_set() && *name == command.get_name())
     };
     if let Some(name) = own_name.filter(is_process) {
         arguments.insert(1, name);
@@ -52,7 +57,10 @@ mod tests {
     #[test]
     fn a_link_is_the_process_it_is_named_after() {
         let cases: [(&[&str], &[&str]); 4] = [
-            (&["/usr/bin/gateway", "--help"], &["/usr/bin/gateway", "gateway", "--help"]),
+            (
+                &["/usr/bin/gateway", "--help"],
+                &["/usr/bin/gateway", "gateway", "--help"],
+            ),
             (&["pause"], &["pause", "pause"]),
             (&["kubeception", "up"], &["kubeception", "up"]),
             // A command for people is no process: a binary that someone renamed to `up` is still this one.
@@ -60,7 +68,10 @@ mod tests {
         ];
         for (given, expected) in cases {
             let given = given.iter().map(OsString::from).collect();
-            assert_eq!(by_own_name(given), expected.iter().map(OsString::from).collect::<Vec<_>>());
+            assert_eq!(
+                by_own_name(given),
+                expected.iter().map(OsString::from).collect::<Vec<_>>()
+            );
         }
     }
 }

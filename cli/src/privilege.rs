@@ -11,7 +11,14 @@ use anyhow::{Context, bail};
 use landscape_upstream::Cache;
 
 /// What of the environment goes along. sudo starts with a clean one, in which the cache would be root's.
-const KEPT: [&str; 6] = ["IMAGEVECTOR_OVERWRITE", "KUBECEPTION_LOG_FORMAT", "NO_COLOR", "PATH", "RUST_BACKTRACE", "RUST_LOG"];
+const KEPT: [&str; 6] = [
+    "IMAGEVECTOR_OVERWRITE",
+    "KUBECEPTION_LOG_FORMAT",
+    "NO_COLOR",
+    "PATH",
+    "RUST_BACKTRACE",
+    "RUST_LOG",
+];
 
 /// Returns when this process is root's. Otherwise it becomes the same command under sudo, or fails with what can be done.
 pub(crate) fn become_root() -> anyhow::Result<()> {
@@ -19,22 +26,34 @@ pub(crate) fn become_root() -> anyhow::Result<()> {
         return Ok(());
     }
     let Some(sudo) = find_sudo() else {
-        bail!("this needs root, and there is no sudo: run it as root, or install sudo and run it as a user who may use it");
+        bail!(
+            "this needs root, and there is no sudo: run it as root, or install sudo and run it as a user who may use it"
+        );
     };
     let mut command = Command::new(sudo);
     command.arg("env").args(environment()?);
-    command.arg(std::env::current_exe().context("failed to find the own binary")?).args(std::env::args_os().skip(1));
+    command
+        .arg(std::env::current_exe().context("failed to find the own binary")?)
+        .args(std::env::args_os().skip(1));
     Err(command.exec()).context("failed to start sudo")
 }
 
 fn find_sudo() -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|folder| folder.join("sudo")).find(|sudo| sudo.is_file())
+    std::env::split_paths(&path)
+        .map(|folder| folder.join("sudo"))
+        .find(|sudo| sudo.is_file())
 }
 
 fn environment() -> anyhow::Result<Vec<OsString>> {
-    let mut variables = vec![assignment("KUBECEPTION_CACHE", Cache::from_environment()?.root().as_os_str().to_owned())];
-    variables.extend(KEPT.iter().filter_map(|name| std::env::var_os(name).map(|value| assignment(name, value))));
+    let mut variables = vec![assignment(
+        "KUBECEPTION_CACHE",
+        Cache::from_environment()?.root().as_os_str().to_owned(),
+    )];
+    variables.extend(
+        KEPT.iter()
+            .filter_map(|name| std::env::var_os(name).map(|value| assignment(name, value))),
+    );
     Ok(variables)
 }
 

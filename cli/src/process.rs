@@ -62,7 +62,11 @@ pub(crate) enum CloudCommand {
 
 /// Runs one process.
 pub(crate) fn run(process: Process) -> anyhow::Result<()> {
-    if let Process::Cloud { command: Some(CloudCommand::List(list)), .. } = process {
+    if let Process::Cloud {
+        command: Some(CloudCommand::List(list)),
+        ..
+    } = process
+    {
         return list_cloud(&list);
     }
     lib_telemetry::init();
@@ -73,7 +77,9 @@ pub(crate) fn run(process: Process) -> anyhow::Result<()> {
             Process::GardenerApiServer(arguments) => garden_apiserver::run(arguments, shutdown).await?,
             Process::GardenerOperator(arguments) => garden_operator::run(arguments, shutdown).await?,
             Process::Gardenlet(arguments) => seed_gardenlet::run(*arguments, shutdown).await?,
-            Process::GardenerControllerManager(arguments) => garden_controller_manager::run(arguments, shutdown).await?,
+            Process::GardenerControllerManager(arguments) => {
+                garden_controller_manager::run(arguments, shutdown).await?
+            }
             Process::GardenerScheduler(arguments) => garden_scheduler::run(arguments, shutdown).await?,
             Process::GardenerResourceManager(arguments) => seed_resource_manager::run(arguments, shutdown).await?,
             Process::GardenerExtensionProviderLocal(arguments) => {

@@ -62,9 +62,10 @@ impl FromStr for ShootName {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.split_once('/') {
-            Some((project, name)) if !project.is_empty() && !name.is_empty() && !name.contains('/') => {
-                Ok(Self { project: project.to_owned(), name: name.to_owned() })
-            }
+            Some((project, name)) if !project.is_empty() && !name.is_empty() && !name.contains('/') => Ok(Self {
+                project: project.to_owned(),
+                name: name.to_owned(),
+            }),
             _ => Err(ShootNameError),
         }
     }
@@ -135,7 +136,11 @@ impl Access {
     }
 
     pub(crate) fn new(landscape: &str, proxy: SocketAddr) -> Self {
-        Self { domain: Domain::of(landscape), paths: Paths::of(landscape), proxy }
+        Self {
+            domain: Domain::of(landscape),
+            paths: Paths::of(landscape),
+            proxy,
+        }
     }
 
     /// A kubeconfig for use on this machine.
@@ -174,13 +179,19 @@ impl Access {
         let authority = newest_secret(seed, "ca-client", "ca.key").await?;
         let authority = CertificateAuthority::from_pem(text(&authority, "ca.crt"), text(&authority, "ca.key"))?;
         let groups = vec!["system:masters".to_owned()];
-        let issued = authority.issue(&CertificateRequest::client("kubeception:administrator", groups, GARDEN_VALIDITY), clock)?;
+        let issued = authority.issue(
+            &CertificateRequest::client("kubeception:administrator", groups, GARDEN_VALIDITY),
+            clock,
+        )?;
         let kubeconfig = Kubeconfig {
             name: "garden".to_owned(),
             server: format!("https://{}", self.domain.garden_host()),
             authority: certificate_authority(seed).await?,
             proxy: Some(self.proxy_url()),
-            client: ClientCertificate { certificate: issued.certificate_pem, key: issued.private_key.to_pem() },
+            client: ClientCertificate {
+                certificate: issued.certificate_pem,
+                key: issued.private_key.to_pem(),
+            },
         };
         Ok(kubeconfig.to_yaml()?)
     }
@@ -188,12 +199,15 @@ impl Access {
     /// A shoot's kubeconfig, asked of the garden; each of its clusters gets the proxy.
     pub async fn shoot_kubeconfig(&self, garden: &Client, shoot: &ShootName) -> Result<String, AccessError> {
         let failed = |source| AccessError::Request {
-            step: format!("ask the garden for a kubeconfig of shoot {}/{}", shoot.project, shoot.name),
+            step: format!(
+                "ask the garden for a kubeconfig of shoot {}/{}",
+                shoot.project, shoot.name
+            ),
             source: Box::new(source),
         };
         let expiration_seconds = i64::try_from(SHOOT_VALIDITY.as_secs()).ok();
         let request = AdminKubeconfigRequest {
-            spec: AdminKubeconfigRequestSpec { expiration_seconds, ..AdminKubeconfigRequestSpec::default() },
+            spec: AdminKubeconfigRequestSpec { expiration_seconds },
             ..AdminKubeconfigRequest::default()
         };
         let path = format!(
@@ -201,11 +215,18 @@ impl Access {
             shoot.namespace(),
             shoot.name
         );
-        let body = serde_json::to_vec(&request).map_err(kube::Error::SerdeError).map_err(failed)?;
-        let post = http::Request::post(path).header(http::header::CONTENT_TYPE, "application/json").body(body);
+        let body = serde_json::to_vec(&request)
+            .map_err(kube::Error::SerdeError)
+            .map_err(failed)?;
+        let post = http::Request::post(path)
+            .header(http::header::CONTENT_TYPE, "application/json")
+            .body(body);
         let post = post.map_err(kube::Error::HttpError).map_err(failed)?;
         let answer: AdminKubeconfigRequest = garden.request(post).await.map_err(failed)?;
-        Ok(with_proxy(&String::from_utf8_lossy(&answer.status.kubeconfig.0), &self.proxy_url())?)
+        Ok(with_proxy(
+            &String::from_utf8_lossy(&answer.status.kubeconfig.0),
+            &self.proxy_url(),
+        )?)
     }
 }
 
@@ -215,7 +236,9 @@ pub(crate) async fn certificate_authority(seed: &Client) -> Result<String, Acces
 }
 
 async fn connect(cluster: &'static str, kubeconfig: &str) -> Result<Client, AccessError> {
-    controller::connect::from_kubeconfig_str(kubeconfig).await.map_err(|source| AccessError::Connect { cluster, source })
+    controller::connect::from_kubeconfig_str(kubeconfig)
+        .await
+        .map_err(|source| AccessError::Connect { cluster, source })
 }
 
 /// The newest Secret that the operator's secrets manager made under this name, with `key` in it (an authority is kept twice: whole,
@@ -225,24 +248,39 @@ async fn newest_secret(seed: &Client, name: &'static str, key: &str) -> Result<B
     let selector = format!(
         "name={name},managed-by={MANAGED_BY_SECRETS_MANAGER},{LABEL_SECRETS_MANAGER_IDENTITY}={SECRETS_MANAGER_IDENTITY_OPERATOR}"
     );
-    let list = secrets.list(&ListParams::default().labels(&selector)).await.map_err(|source| AccessError::Request {
-        step: format!("look for the garden's Secret {name}"),
-        source: Box::new(source),
-    })?;
-    let with_key = list.items.into_iter().filter(|secret| secret.data.as_ref().is_some_and(|data| data.contains_key(key)));
+    let list = secrets
+        .list(&ListParams::default().labels(&selector))
+        .await
+        .map_err(|source| AccessError::Request {
+            step: format!("look for the garden's Secret {name}"),
+            source: Box::new(source),
+        })?;
+    let with_key = list
+        .items
+        .into_iter()
+        .filter(|secret| secret.data.as_ref().is_some_and(|data| data.contains_key(key)));
     let newest = with_key.max_by_key(|secret| secret.metadata.creation_timestamp.as_ref().map(|time| time.0));
-    let data = newest.and_then(|secret| secret.data).ok_or(AccessError::NoAuthority(name))?;
+    let data = newest
+        .and_then(|secret| secret.data)
+        .ok_or(AccessError::NoAuthority(name))?;
     Ok(data.into_iter().map(|(key, value)| (key, value.0)).collect())
 }
 
 fn text<'a>(data: &'a BTreeMap<String, Vec<u8>>, key: &str) -> &'a str {
-    data.get(key).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default()
+    data.get(key)
+        .and_then(|bytes| std::str::from_utf8(bytes).ok())
+        .unwrap_or_default()
 }
 
 /// The same kubeconfig with a proxy for every cluster.
 fn with_proxy(kubeconfig: &str, proxy: &str) -> Result<String, serde_yaml_ng::Error> {
     let mut document: Value = serde_yaml_ng::from_str(kubeconfig)?;
-    for entry in document.get_mut("clusters").and_then(Value::as_array_mut).into_iter().flatten() {
+    for entry in document
+        .get_mut("clusters")
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten()
+    {
         if let Some(cluster) = entry.get_mut("cluster").and_then(Value::as_object_mut) {
             cluster.insert("proxy-url".to_owned(), Value::from(proxy));
         }
@@ -257,7 +295,10 @@ mod tests {
     #[test]
     fn shoots_are_written_with_their_project() {
         let first: ShootName = "dev/first".parse().unwrap();
-        assert_eq!((first.namespace().as_str(), first.name.as_str()), ("garden-dev", "first"));
+        assert_eq!(
+            (first.namespace().as_str(), first.name.as_str()),
+            ("garden-dev", "first")
+        );
         assert_eq!("garden/soil".parse::<ShootName>().unwrap().namespace(), "garden");
         for bad in ["first", "/first", "dev/", "dev/first/more", ""] {
             assert_eq!(bad.parse::<ShootName>(), Err(ShootNameError), "{bad}");

@@ -46,7 +46,11 @@ pub fn down(landscape: &Landscape, purge: Option<&Cache>) -> Result<Removed, Dow
     }
     let left = cloud_daemon::leftovers(landscape)?;
     lock.remove(&paths.lock())?;
-    if left.is_empty() { Ok(Removed(removed)) } else { Err(DownError::Left(left)) }
+    if left.is_empty() {
+        Ok(Removed(removed))
+    } else {
+        Err(DownError::Left(left))
+    }
 }
 
 fn remove_folder(folder: &std::path::Path) -> Result<bool, DownError> {

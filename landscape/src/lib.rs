@@ -19,6 +19,6 @@ mod paths; // files of a landscape
 
 pub use self::access::{Access, AccessError, ShootName, ShootNameError, Target};
 pub use self::down::{DownError, Removed, down};
-pub use self::status::{Line, Status};
 pub use self::lock::{Lock, LockError};
 pub use self::paths::Paths;
+pub use self::status::{Line, Status};

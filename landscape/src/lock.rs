@@ -32,15 +32,26 @@ pub enum LockError {
 impl Lock {
     /// Takes the lock for `command`, or says who has it.
     pub fn take(path: &Path, command: &str) -> Result<Self, LockError> {
-        let failed = |source| LockError::Io { path: path.to_owned(), source };
+        let failed = |source| LockError::Io {
+            path: path.to_owned(),
+            source,
+        };
         loop {
-            let mut file = File::options().read(true).write(true).create(true).truncate(false).open(path).map_err(failed)?;
+            let mut file = File::options()
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .open(path)
+                .map_err(failed)?;
             match file.try_lock() {
                 Ok(()) => {}
                 Err(std::fs::TryLockError::WouldBlock) => {
                     let mut holder = String::new();
                     file.read_to_string(&mut holder).map_err(failed)?;
-                    return Err(LockError::Held { holder: holder.trim().to_owned() });
+                    return Err(LockError::Held {
+                        holder: holder.trim().to_owned(),
+                    });
                 }
                 Err(std::fs::TryLockError::Error(source)) => return Err(failed(source)),
             }
@@ -58,7 +69,10 @@ impl Lock {
     pub fn remove(self, path: &Path) -> Result<(), LockError> {
         let removed = fs_err::remove_file(path);
         drop(self.file);
-        removed.map_err(|source| LockError::Io { path: path.to_owned(), source })
+        removed.map_err(|source| LockError::Io {
+            path: path.to_owned(),
+            source,
+        })
     }
 }
 

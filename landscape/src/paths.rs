@@ -14,7 +14,9 @@ pub struct Paths {
 impl Paths {
     /// The paths of the landscape of this name.
     pub fn of(landscape: &str) -> Self {
-        Self { landscape: landscape.to_owned() }
+        Self {
+            landscape: landscape.to_owned(),
+        }
     }
 
     /// The folder that goes with the landscape.

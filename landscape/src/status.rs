@@ -54,9 +54,14 @@ pub struct Line {
 impl Status {
     /// Asks everything that answers.
     pub async fn observe(landscape: &str, clock: &dyn Clock) -> Self {
-        let mut status = Self { landscape: landscape.to_owned(), ..Self::default() };
+        let mut status = Self {
+            landscape: landscape.to_owned(),
+            ..Self::default()
+        };
         let cloud = cloud_client::Client::unix(cloud_client::socket_path(landscape));
-        let Ok(access) = Access::find(landscape).await else { return status };
+        let Ok(access) = Access::find(landscape).await else {
+            return status;
+        };
         status.running = true;
         match cloud.list::<Machine>().await {
             Ok(machines) => status.machines = machines.iter().map(machine_line).collect(),
@@ -99,7 +104,12 @@ impl Status {
 
     /// Whether everything is as wished.
     pub fn is_ready(&self) -> bool {
-        let mut lines = self.machines.iter().chain(&self.gardens).chain(&self.seeds).chain(&self.shoots);
+        let mut lines = self
+            .machines
+            .iter()
+            .chain(&self.gardens)
+            .chain(&self.seeds)
+            .chain(&self.shoots);
         self.running && self.problems.is_empty() && lines.all(|line| line.ready)
     }
 }
@@ -138,7 +148,11 @@ fn line(name: String, operation: Option<&LastOperation>, conditions: &[Condition
     if let Some(operation) = operation {
         let (kind, progress) = (word(&operation.type_), word(&operation.state));
         ready = progress == "Succeeded";
-        state = if ready { format!("{kind} {progress}") } else { format!("{kind} {progress} {}%", operation.progress) };
+        state = if ready {
+            format!("{kind} {progress}")
+        } else {
+            format!("{kind} {progress} {}%", operation.progress)
+        };
         if !ready && !operation.description.is_empty() {
             waiting_for.push(operation.description.clone());
         }
@@ -150,22 +164,38 @@ fn line(name: String, operation: Option<&LastOperation>, conditions: &[Condition
         ready = false;
         waiting_for.push(format!("{}: {}", condition.type_, condition.message));
     }
-    Line { name, state, ready, waiting_for }
+    Line {
+        name,
+        state,
+        ready,
+        waiting_for,
+    }
 }
 
 /// An enum of the API as users read it.
 fn word<T: Serialize>(value: &T) -> String {
-    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+    serde_json::to_value(value)
+        .ok()
+        .and_then(|value| value.as_str().map(str::to_owned))
+        .unwrap_or_default()
 }
 
 impl fmt::Display for Status {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.running {
-            return writeln!(formatter, "landscape {} does not run: start it with `kubeception up`", self.landscape);
+            return writeln!(
+                formatter,
+                "landscape {} does not run: start it with `kubeception up`",
+                self.landscape
+            );
         }
         writeln!(formatter, "landscape {}", self.landscape)?;
-        let parts =
-            [("machines", &self.machines), ("gardens", &self.gardens), ("seeds", &self.seeds), ("shoots", &self.shoots)];
+        let parts = [
+            ("machines", &self.machines),
+            ("gardens", &self.gardens),
+            ("seeds", &self.seeds),
+            ("shoots", &self.shoots),
+        ];
         for (title, lines) in parts {
             writeln!(formatter, "\n{title}")?;
             if lines.is_empty() {
@@ -182,7 +212,9 @@ impl fmt::Display for Status {
         if !self.problems.is_empty() {
             writeln!(formatter, "\nwithout an answer")?;
         }
-        self.problems.iter().try_for_each(|problem| writeln!(formatter, "  ! {problem}"))
+        self.problems
+            .iter()
+            .try_for_each(|problem| writeln!(formatter, "  ! {problem}"))
     }
 }
 
@@ -193,27 +225,50 @@ mod tests {
     use super::*;
 
     fn condition(type_: &str, status: ConditionStatus, message: &str) -> Condition {
-        Condition { type_: type_.to_owned(), status, message: message.to_owned(), ..Condition::default() }
+        Condition {
+            type_: type_.to_owned(),
+            status,
+            message: message.to_owned(),
+            ..Condition::default()
+        }
     }
 
     fn operation(state: LastOperationState, progress: i32, description: &str) -> LastOperation {
         let type_ = LastOperationType::Create;
-        LastOperation { description: description.to_owned(), progress, state, type_, ..LastOperation::default() }
+        LastOperation {
+            description: description.to_owned(),
+            progress,
+            state,
+            type_,
+            ..LastOperation::default()
+        }
     }
 
     #[test]
     fn a_landscape_is_shown_with_what_it_waits_for() {
         let healthy = [condition("APIServerAvailable", ConditionStatus::True, "")];
-        let ill = [condition("ControlPlaneHealthy", ConditionStatus::False, "Deployment kube-apiserver has 0 of 1 pods")];
+        let ill = [condition(
+            "ControlPlaneHealthy",
+            ConditionStatus::False,
+            "Deployment kube-apiserver has 0 of 1 pods",
+        )];
         let done = operation(LastOperationState::Succeeded, 100, "done");
         let busy = operation(LastOperationState::Processing, 40, "Waiting for etcd");
         let status = Status {
             landscape: "local".to_owned(),
             running: true,
-            machines: vec![Line { name: "seed".into(), state: "Ready, 10.1.0.10".into(), ready: true, waiting_for: vec![] }],
+            machines: vec![Line {
+                name: "seed".into(),
+                state: "Ready, 10.1.0.10".into(),
+                ready: true,
+                waiting_for: vec![],
+            }],
             gardens: vec![line("local".to_owned(), Some(&done), &healthy)],
             seeds: vec![line("local".to_owned(), None, &healthy)],
-            shoots: vec![line("garden-dev/first".to_owned(), Some(&busy), &ill), line("garden-dev/new".to_owned(), None, &[])],
+            shoots: vec![
+                line("garden-dev/first".to_owned(), Some(&busy), &ill),
+                line("garden-dev/new".to_owned(), None, &[]),
+            ],
             problems: vec!["garden: no answer".to_owned()],
         };
         assert!(!status.is_ready());
@@ -243,8 +298,14 @@ mod tests {
 
     #[test]
     fn a_landscape_that_does_not_run_says_how_to_start_it() {
-        let status = Status { landscape: "local".to_owned(), ..Status::default() };
-        assert_eq!(status.to_string(), "landscape local does not run: start it with `kubeception up`\n");
+        let status = Status {
+            landscape: "local".to_owned(),
+            ..Status::default()
+        };
+        assert_eq!(
+            status.to_string(),
+            "landscape local does not run: start it with `kubeception up`\n"
+        );
         assert!(!status.is_ready());
     }
 }

@@ -1,5 +1,7 @@
 //! Images are pushed into the real registry of the distribution, through a proxy as the cloud has one.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::net::{SocketAddr, TcpListener as BlockingListener};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -38,7 +40,11 @@ impl RunningRegistry {
             assert!(Instant::now() < deadline, "the registry does not listen on {address}");
             tokio::task::yield_now().await;
         }
-        Self { process, address, folder }
+        Self {
+            process,
+            address,
+            folder,
+        }
     }
 
     /// The digest that a tag stands for.
@@ -76,9 +82,19 @@ async fn start_proxy(target: SocketAddr) -> SocketAddr {
 }
 
 fn image(repository: &str, program: &Path) -> NamedImage {
-    let layer = Layer::default().directory("tmp", 0o1777).program("usr/local/bin/program", program);
-    let image = Image { layers: vec![layer], entrypoint: vec!["/usr/local/bin/program".to_owned()] };
-    NamedImage { name: "one", repository: repository.to_owned(), tag: "1".to_owned(), image }
+    let layer = Layer::default()
+        .directory("tmp", 0o1777)
+        .program("usr/local/bin/program", program);
+    let image = Image {
+        layers: vec![layer],
+        entrypoint: vec!["/usr/local/bin/program".to_owned()],
+    };
+    NamedImage {
+        name: "one",
+        repository: repository.to_owned(),
+        tag: "1".to_owned(),
+        image,
+    }
 }
 
 #[tokio::test]
@@ -97,10 +113,20 @@ async fn an_image_is_pushed_once_and_its_layers_are_shared() {
     assert_eq!(registry.tag("kubeception/one", "1"), first.digest);
 
     let again = push_to("kubeception/one", Vec::new()).await;
-    assert_eq!(again, Pushed { sent: 0, ..first.clone() });
+    assert_eq!(
+        again,
+        Pushed {
+            sent: 0,
+            ..first.clone()
+        }
+    );
 
     let other = push_to("kubeception/two", vec!["kubeception/one".to_owned()]).await;
-    assert_eq!((other.sent, other.digest), (0, first.digest.clone()), "the layer is taken over from the first repository");
+    assert_eq!(
+        (other.sent, other.digest),
+        (0, first.digest.clone()),
+        "the layer is taken over from the first repository"
+    );
     assert_eq!(registry.tag("kubeception/two", "1"), first.digest);
 
     fs_err::write(&program, "changed").unwrap();
@@ -114,6 +140,8 @@ async fn a_layer_that_cannot_be_read_is_named_with_its_image() {
     let registry = RunningRegistry::start().await;
     let proxy = start_proxy(registry.address).await;
     let missing = registry.folder.path().join("missing");
-    let error = push(proxy, "registry.test:5000", image("kubeception/one", &missing), &[]).await.unwrap_err();
+    let error = push(proxy, "registry.test:5000", image("kubeception/one", &missing), &[])
+        .await
+        .unwrap_err();
     assert_eq!(error.to_string(), "failed to assemble image kubeception/one:1");
 }

@@ -1,5 +1,6 @@
 //! The project's own chores, as `cargo xtask <chore>`. It builds in seconds: the landscape itself is not among what it imports.
 
+mod bench; // measures a landscape
 mod setup; // everything that a first landscape needs
 mod static_binary; // our one binary, without dynamic libraries
 mod test; // everything that CI runs
@@ -23,6 +24,8 @@ enum Chore {
     Up(setup::Arguments),
     /// Install the packages that are missing
     Packages,
+    /// Measure a landscape side by side with bare upstream components
+    Bench(bench::Arguments),
     /// Run everything that CI runs
     Test,
     /// Build the kubeception binary statically and print its path
@@ -34,6 +37,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Upstream(arguments) => upstream::run(&arguments),
         Chore::Up(arguments) => setup::run(&arguments),
         Chore::Packages => setup::packages(),
+        Chore::Bench(arguments) => bench::run(&arguments),
         Chore::Test => test::run(),
         Chore::StaticBinary(arguments) => static_binary::run(&arguments),
     }

@@ -43,12 +43,24 @@ pub(crate) fn run(arguments: Up) -> anyhow::Result<()> {
     let is_default = settings.landscape == "local";
     let summary = runtime()?.block_on(async {
         let cancellation = shutdown_on_signal()?;
-        anyhow::Ok(up(settings, Arc::new(SystemClock), Arc::new(Console::default()), cancellation).await?)
+        anyhow::Ok(
+            up(
+                settings,
+                Arc::new(SystemClock),
+                Arc::new(Console::default()),
+                cancellation,
+            )
+            .await?,
+        )
     })?;
     if let Some(path) = &arguments.timings {
         std::fs::write(path, summary.to_json()).with_context(|| format!("failed to write {}", path.display()))?;
     }
-    let name = if is_default { String::new() } else { format!(" --landscape {}", summary.landscape) };
+    let name = if is_default {
+        String::new()
+    } else {
+        format!(" --landscape {}", summary.landscape)
+    };
     Ok(io::stdout().write_all(text(&summary, &name, !arguments.without_shoot).as_bytes())?)
 }
 
@@ -59,11 +71,22 @@ fn text(summary: &Summary, name: &str, with_shoot: bool) -> String {
         text.push('\n');
     }
     let headline = if summary.changed {
-        format!("Landscape {} is up after {:.1} s.", summary.landscape, summary.took.as_secs_f64())
+        format!(
+            "Landscape {} is up after {:.1} s.",
+            summary.landscape,
+            summary.took.as_secs_f64()
+        )
     } else {
-        format!("Landscape {} is up; there was nothing to change ({:.1} s).", summary.landscape, summary.took.as_secs_f64())
+        format!(
+            "Landscape {} is up; there was nothing to change ({:.1} s).",
+            summary.landscape,
+            summary.took.as_secs_f64()
+        )
     };
-    text.push_str(&format!("{}\n\n", headline.if_supports_color(Stream::Stdout, |text| text.bold())));
+    text.push_str(&format!(
+        "{}\n\n",
+        headline.if_supports_color(Stream::Stdout, |text| text.bold())
+    ));
     for phase in summary.phases.iter().filter(|phase| phase.changed || phase.waited) {
         text.push_str(&format!("  {:<28} {:6.1} s\n", phase.name, phase.took.as_secs_f64()));
     }
@@ -80,7 +103,9 @@ fn text(summary: &Summary, name: &str, with_shoot: bool) -> String {
     }
     commands.push("kubectl --kubeconfig garden.yaml apply -f examples/shoot-workerless.yaml".to_owned());
     commands.push(format!("kubeception down{name}"));
-    commands.iter().for_each(|command| text.push_str(&format!("  {command}\n")));
+    commands
+        .iter()
+        .for_each(|command| text.push_str(&format!("  {command}\n")));
     text
 }
 
@@ -95,10 +120,21 @@ mod tests {
     fn summary(changed: bool) -> Summary {
         let phase = |name, seconds, changed| {
             let (started, took) = (Duration::ZERO, Duration::from_millis(seconds * 100));
-            PhaseTime { name, started, took, changed, waited: false }
+            PhaseTime {
+                name,
+                started,
+                took,
+                changed,
+                waited: false,
+            }
         };
         let phases = vec![phase("local cloud", 3, changed), phase("seed machine", 21, false)];
-        Summary { landscape: "local".to_owned(), phases, took: Duration::from_millis(4230), changed }
+        Summary {
+            landscape: "local".to_owned(),
+            phases,
+            took: Duration::from_millis(4230),
+            changed,
+        }
     }
 
     #[test]

@@ -60,16 +60,33 @@ pub(crate) fn list_cloud(arguments: &CloudList) -> anyhow::Result<()> {
         return Ok(writeln!(output, "{}", serde_json::to_string_pretty(&all)?)?);
     }
     for network in networks {
-        writeln!(output, "network        {:<40} {}  {:?}", network.name, network.spec.cidr, network.status.phase)?;
+        writeln!(
+            output,
+            "network        {:<40} {}  {:?}",
+            network.name, network.spec.cidr, network.status.phase
+        )?;
     }
     for machine in machines {
-        writeln!(output, "machine        {:<40} {}  {:?}", machine.name, machine.status.address, machine.status.phase)?;
+        writeln!(
+            output,
+            "machine        {:<40} {}  {:?}",
+            machine.name, machine.status.address, machine.status.phase
+        )?;
     }
     for balancer in load_balancers {
-        writeln!(output, "load balancer  {:<40} {}  {:?}", balancer.name, balancer.status.address, balancer.status.phase)?;
+        writeln!(
+            output,
+            "load balancer  {:<40} {}  {:?}",
+            balancer.name, balancer.status.address, balancer.status.phase
+        )?;
     }
     for record in records {
-        writeln!(output, "record         {:<40} {}", record.name, record.spec.values.join(", "))?;
+        writeln!(
+            output,
+            "record         {:<40} {}",
+            record.name,
+            record.spec.values.join(", ")
+        )?;
     }
     Ok(())
 }

@@ -104,5 +104,10 @@ fn build_machine_image() -> anyhow::Result<()> {
         let _ = writeln!(io::stderr(), "{text}");
     };
     let image = cloud_daemon::image::build(cache.root(), &say)?;
-    Ok(writeln!(io::stdout(), "machine image {} is in {}", image.version, image.root.display())?)
+    Ok(writeln!(
+        io::stdout(),
+        "machine image {} is in {}",
+        image.version,
+        image.root.display()
+    )?)
 }

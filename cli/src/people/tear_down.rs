@@ -21,7 +21,11 @@ pub(crate) struct Down {
 /// Removes the landscape and says what was removed.
 pub(crate) fn run(arguments: &Down) -> anyhow::Result<()> {
     become_root()?;
-    let cache = if arguments.purge { Some(Cache::from_environment()?) } else { None };
+    let cache = if arguments.purge {
+        Some(Cache::from_environment()?)
+    } else {
+        None
+    };
     let removed = down(&arguments.name.landscape, cache.as_ref())?.0;
     let mut output = io::stdout();
     if removed.is_empty() {

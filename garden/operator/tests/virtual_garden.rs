@@ -27,10 +27,12 @@ async fn a_nodeless_garden_takes_the_plan_and_refuses_workload() {
     let applied = kube.kubectl(&["apply", "--server-side", "-f", &path.display().to_string()]).await.unwrap();
     assert!(applied.contains("validatingadmissionpolicy.admissionregistration.k8s.io/nodeless-garden-workload"), "{applied}");
 
+    // No controller manager runs here that would make it; without it a pod is stopped before any policy is asked.
+    let account = "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: default, namespace: default}\n";
+    create(&kube, account).await.unwrap();
     let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: a, namespace: default}\nspec: {containers: [{name: a, image: a}]}\n";
     eventually(DEADLINE, "pods to be refused", || async {
         let error = create(&kube, pod).await.err().unwrap_or_else(|| "it was taken".to_owned());
-        // Until the policy is loaded, the missing service account is what stops it.
         ready_when(error.contains("the garden cluster has no nodes: pods belong into a shoot"), || error)
     })
     .await;

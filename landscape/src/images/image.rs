@@ -43,8 +43,11 @@ impl Image {
     pub(crate) fn assemble(self) -> Result<Assembled, LayerError> {
         let measured = self.layers.iter().map(Layer::measure).collect::<Result<Vec<_>, _>>()?;
         let config = config(&self.entrypoint, &measured).to_string().into_bytes();
-        let config_descriptor =
-            Descriptor { media_type: CONFIG_TYPE, digest: digest(&config), size: config.len() as u64 };
+        let config_descriptor = Descriptor {
+            media_type: CONFIG_TYPE,
+            digest: digest(&config),
+            size: config.len() as u64,
+        };
         let descriptors = measured.into_iter().map(|Measured { digest, size }| Descriptor {
             media_type: LAYER_TYPE,
             digest,
@@ -54,7 +57,13 @@ impl Image {
         let manifest = manifest(&config_descriptor, layers.iter().map(|(descriptor, _)| descriptor));
         let manifest = manifest.to_string().into_bytes();
         let digest = digest(&manifest);
-        Ok(Assembled { layers, config, config_descriptor, manifest, digest })
+        Ok(Assembled {
+            layers,
+            config,
+            config_descriptor,
+            manifest,
+            digest,
+        })
     }
 }
 
@@ -102,11 +111,16 @@ mod tests {
     #[test]
     fn an_image_is_described_by_config_and_manifest() {
         let layer = Layer::default().file("etc/motd", "hello\n");
-        let image = Image { layers: vec![layer], entrypoint: vec!["/bin/a".into(), "pause".into()] };
+        let image = Image {
+            layers: vec![layer],
+            entrypoint: vec!["/bin/a".into(), "pause".into()],
+        };
         let assembled = image.assemble().unwrap();
         let show = |bytes: &[u8]| {
             let value: Value = serde_json::from_slice(bytes).unwrap();
-            serde_json::to_string_pretty(&value).unwrap().replace(architecture(), "ARCHITECTURE")
+            serde_json::to_string_pretty(&value)
+                .unwrap()
+                .replace(architecture(), "ARCHITECTURE")
         };
         expect_test::expect![[r#"
             {

@@ -78,7 +78,11 @@ impl Layer {
     }
 
     fn with(mut self, path: impl Into<PathBuf>, mode: u32, content: Content) -> Self {
-        self.entries.push(Entry { path: path.into(), mode, content });
+        self.entries.push(Entry {
+            path: path.into(),
+            mode,
+            content,
+        });
         self
     }
 
@@ -98,9 +102,15 @@ impl Layer {
 
     /// Computes digest and size.
     pub(crate) fn measure(&self) -> Result<Measured, LayerError> {
-        let mut sink = Sink { hash: Sha256::new(), size: 0 };
+        let mut sink = Sink {
+            hash: Sha256::new(),
+            size: 0,
+        };
         self.write(&mut sink)?;
-        Ok(Measured { digest: digest_text(sink.hash), size: sink.size })
+        Ok(Measured {
+            digest: digest_text(sink.hash),
+            size: sink.size,
+        })
     }
 }
 
@@ -114,7 +124,10 @@ fn digest_text(hash: Sha256) -> String {
 }
 
 fn failed(path: &Path, source: io::Error) -> LayerError {
-    LayerError { path: path.display().to_string(), source }
+    LayerError {
+        path: path.display().to_string(),
+        source,
+    }
 }
 
 fn append(archive: &mut tar::Builder<impl Write>, entry: &Entry) -> io::Result<()> {
@@ -134,7 +147,11 @@ fn append(archive: &mut tar::Builder<impl Write>, entry: &Entry) -> io::Result<(
             let size = file.metadata()?.len();
             header.set_size(size);
             // A file that grows while it is read must not break the archive.
-            archive.append_data(&mut header, &entry.path, BufReader::with_capacity(1 << 20, file.take(size)))
+            archive.append_data(
+                &mut header,
+                &entry.path,
+                BufReader::with_capacity(1 << 20, file.take(size)),
+            )
         }
         Content::Bytes(bytes) => {
             header.set_size(bytes.len() as u64);
@@ -189,15 +206,26 @@ mod tests {
             .unwrap()
             .map(|entry| {
                 let mut entry = entry.unwrap();
-                let (path, mode) = (entry.path().unwrap().display().to_string(), entry.header().mode().unwrap());
-                let link = entry.link_name().unwrap().map(|link| format!(" -> {}", link.display())).unwrap_or_default();
+                let (path, mode) = (
+                    entry.path().unwrap().display().to_string(),
+                    entry.header().mode().unwrap(),
+                );
+                let link = entry
+                    .link_name()
+                    .unwrap()
+                    .map(|link| format!(" -> {}", link.display()))
+                    .unwrap_or_default();
                 let mut text = String::new();
                 entry.read_to_string(&mut text).unwrap();
                 format!("{mode:o} {path}{link} {text:?}")
             })
             .collect();
-        let expected =
-            ["1777 tmp \"\"", "755 usr/local/bin/a \"binary\"", "777 usr/local/bin/b -> a \"\"", "644 etc/passwd \"root:x:0:0::/:\\n\""];
+        let expected = [
+            "1777 tmp \"\"",
+            "755 usr/local/bin/a \"binary\"",
+            "777 usr/local/bin/b -> a \"\"",
+            "644 etc/passwd \"root:x:0:0::/:\\n\"",
+        ];
         assert_eq!(listing, expected);
     }
 
@@ -207,7 +235,13 @@ mod tests {
         let mut bytes = Vec::new();
         layer(one.path()).write(&mut bytes).unwrap();
         let measured = layer(two.path()).measure().unwrap();
-        assert_eq!(measured, Measured { digest: digest(&bytes), size: bytes.len() as u64 });
+        assert_eq!(
+            measured,
+            Measured {
+                digest: digest(&bytes),
+                size: bytes.len() as u64
+            }
+        );
     }
 
     #[test]

@@ -50,16 +50,29 @@ pub enum PushError {
 /// Assembles `image` and pushes it into the registry `host`. `others` are repositories that may have its layers already.
 pub async fn push(proxy: SocketAddr, host: &str, image: NamedImage, others: &[String]) -> Result<Pushed, PushError> {
     let name = format!("{}:{}", image.repository, image.tag);
-    let NamedImage { name: _, repository, tag, image } = image;
+    let NamedImage {
+        name: _,
+        repository,
+        tag,
+        image,
+    } = image;
     let assembled = tokio::task::spawn_blocking(move || image.assemble())
         .await
         .map_err(|_| PushError::Interrupted { image: name.clone() })?
-        .map_err(|source| PushError::Assemble { image: name.clone(), source })?;
+        .map_err(|source| PushError::Assemble {
+            image: name.clone(),
+            source,
+        })?;
     let digest = assembled.digest.clone();
     let sent = push_assembled(proxy, host, &repository, &tag, assembled, others)
         .await
         .map_err(|source| PushError::Push { image: name, source })?;
-    Ok(Pushed { repository, tag, digest, sent })
+    Ok(Pushed {
+        repository,
+        tag,
+        digest,
+        sent,
+    })
 }
 
 async fn push_assembled(
@@ -83,13 +96,19 @@ async fn push_assembled(
         }
     }
     if !registry.has_blob(repository, &image.config_descriptor.digest).await? {
-        registry.put_bytes(repository, &image.config_descriptor, image.config).await?;
+        registry
+            .put_bytes(repository, &image.config_descriptor, image.config)
+            .await?;
     }
     registry.put_manifest(repository, tag, image.manifest).await?;
     Ok(sent)
 }
 
-async fn owner<'a>(registry: &mut Registry, digest: &str, others: &'a [String]) -> Result<Option<&'a str>, RegistryError> {
+async fn owner<'a>(
+    registry: &mut Registry,
+    digest: &str,
+    others: &'a [String],
+) -> Result<Option<&'a str>, RegistryError> {
     for other in others {
         if registry.has_blob(other, digest).await? {
             return Ok(Some(other));

@@ -87,12 +87,20 @@ impl Registry {
         let stream = cloud_client::connect_through_proxy(proxy, name, port, CONNECT_DEADLINE)
             .await
             .map_err(RegistryError::Connect)?;
-        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|source| {
-            RegistryError::Exchange { step: "connect to", object: host.to_owned(), source }
-        })?;
+        let (sender, connection) =
+            http1::handshake(TokioIo::new(stream))
+                .await
+                .map_err(|source| RegistryError::Exchange {
+                    step: "connect to",
+                    object: host.to_owned(),
+                    source,
+                })?;
         // Ends by itself when the sender is dropped; what goes wrong is told to the request that meets it.
         tokio::spawn(connection);
-        Ok(Self { host: host.to_owned(), sender })
+        Ok(Self {
+            host: host.to_owned(),
+            sender,
+        })
     }
 
     /// Whether the registry has a blob in this repository.
@@ -106,10 +114,18 @@ impl Registry {
     }
 
     /// Sends a small blob.
-    pub(crate) async fn put_bytes(&mut self, repository: &str, descriptor: &Descriptor, bytes: Vec<u8>) -> Result<(), RegistryError> {
+    pub(crate) async fn put_bytes(
+        &mut self,
+        repository: &str,
+        descriptor: &Descriptor,
+        bytes: Vec<u8>,
+    ) -> Result<(), RegistryError> {
         let location = self.start_upload(repository, None).await?;
         match location {
-            Some(location) => self.upload(&location, descriptor, Full::new(bytes.into()).boxed_unsync()).await,
+            Some(location) => {
+                self.upload(&location, descriptor, Full::new(bytes.into()).boxed_unsync())
+                    .await
+            }
             None => Ok(()),
         }
     }
@@ -123,7 +139,9 @@ impl Registry {
         from: Option<&str>,
     ) -> Result<(), RegistryError> {
         let mount = from.map(|from| (descriptor.digest.as_str(), from));
-        let Some(location) = self.start_upload(repository, mount).await? else { return Ok(()) };
+        let Some(location) = self.start_upload(repository, mount).await? else {
+            return Ok(());
+        };
         let (sender, receiver) = mpsc::channel(4);
         let writer = tokio::task::spawn_blocking(move || write_to_channel(&layer, sender));
         let body = StreamBody::new(receiver.map(|bytes| Ok(Frame::data(bytes)))).boxed_unsync();
@@ -136,7 +154,12 @@ impl Registry {
     }
 
     /// Names an image.
-    pub(crate) async fn put_manifest(&mut self, repository: &str, tag: &str, manifest: Vec<u8>) -> Result<(), RegistryError> {
+    pub(crate) async fn put_manifest(
+        &mut self,
+        repository: &str,
+        tag: &str,
+        manifest: Vec<u8>,
+    ) -> Result<(), RegistryError> {
         let object = format!("{repository}:{tag}");
         let request = self
             .request(Method::PUT, &format!("/v2/{repository}/manifests/{tag}"))
@@ -147,8 +170,14 @@ impl Registry {
     }
 
     /// Where to send a blob to; nothing when it was taken over from another repository.
-    async fn start_upload(&mut self, repository: &str, mount: Option<(&str, &str)>) -> Result<Option<String>, RegistryError> {
-        let query = mount.map(|(digest, from)| format!("?mount={digest}&from={from}")).unwrap_or_default();
+    async fn start_upload(
+        &mut self,
+        repository: &str,
+        mount: Option<(&str, &str)>,
+    ) -> Result<Option<String>, RegistryError> {
+        let query = mount
+            .map(|(digest, from)| format!("?mount={digest}&from={from}"))
+            .unwrap_or_default();
         let request = self.request(Method::POST, &format!("/v2/{repository}/blobs/uploads/{query}"));
         let request = request.header(header::CONTENT_LENGTH, 0).body(empty())?;
         let response = self.send(request, "start an upload to", repository).await?;
@@ -156,7 +185,10 @@ impl Registry {
         if response.status() == StatusCode::CREATED {
             return Ok(None);
         }
-        let location = response.headers().get(header::LOCATION).and_then(|value| value.to_str().ok());
+        let location = response
+            .headers()
+            .get(header::LOCATION)
+            .and_then(|value| value.to_str().ok());
         Ok(Some(location.unwrap_or_default().to_owned()))
     }
 
@@ -173,24 +205,41 @@ impl Registry {
     }
 
     fn request(&self, method: Method, path: &str) -> http::request::Builder {
-        Request::builder().method(method).uri(path).header(header::HOST, &self.host)
+        Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, &self.host)
     }
 
-    async fn send(&mut self, request: Request<Body>, step: &'static str, object: &str) -> Result<Response<Incoming>, RegistryError> {
+    async fn send(
+        &mut self,
+        request: Request<Body>,
+        step: &'static str,
+        object: &str,
+    ) -> Result<Response<Incoming>, RegistryError> {
         let exchange = async {
             self.sender.ready().await?;
             self.sender.send_request(request).await
         };
         tokio::time::timeout(REQUEST_DEADLINE, exchange)
             .await
-            .map_err(|_| RegistryError::Deadline { step, object: object.to_owned() })?
-            .map_err(|source| RegistryError::Exchange { step, object: object.to_owned(), source })
+            .map_err(|_| RegistryError::Deadline {
+                step,
+                object: object.to_owned(),
+            })?
+            .map_err(|source| RegistryError::Exchange {
+                step,
+                object: object.to_owned(),
+                source,
+            })
     }
 }
 
 /// The registry gives locations with or without its own host.
 fn path_of(location: &str) -> &str {
-    let Some((_, rest)) = location.split_once("://") else { return location };
+    let Some((_, rest)) = location.split_once("://") else {
+        return location;
+    };
     rest.find('/').map_or("/", |start| &rest[start..])
 }
 
@@ -199,7 +248,11 @@ async fn expect(
     step: &'static str,
     object: &str,
 ) -> Result<Response<Bytes>, RegistryError> {
-    let failed = |source| RegistryError::Exchange { step, object: object.to_owned(), source };
+    let failed = |source| RegistryError::Exchange {
+        step,
+        object: object.to_owned(),
+        source,
+    };
     let (parts, body) = response.into_parts();
     // The body is read in any case: the connection cannot be used again before.
     let body = body.collect().await.map_err(failed)?.to_bytes();
@@ -207,7 +260,12 @@ async fn expect(
         return Ok(Response::from_parts(parts, body));
     }
     let message = String::from_utf8_lossy(&body).trim().to_owned();
-    Err(RegistryError::Refused { step, object: object.to_owned(), status: parts.status, message })
+    Err(RegistryError::Refused {
+        step,
+        object: object.to_owned(),
+        status: parts.status,
+        message,
+    })
 }
 
 fn empty() -> Body {
@@ -242,7 +300,10 @@ mod tests {
     #[test]
     fn the_path_is_taken_from_locations_of_both_kinds() {
         let cases = [
-            ("http://registry:5000/v2/a/blobs/uploads/1?_state=x", "/v2/a/blobs/uploads/1?_state=x"),
+            (
+                "http://registry:5000/v2/a/blobs/uploads/1?_state=x",
+                "/v2/a/blobs/uploads/1?_state=x",
+            ),
             ("/v2/a/blobs/uploads/1", "/v2/a/blobs/uploads/1"),
             ("http://registry:5000", "/"),
         ];

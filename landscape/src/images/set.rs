@@ -13,8 +13,15 @@ use super::userland::{UserlandError, userland};
 const PROGRAMS: &str = "usr/local/bin";
 
 /// The names that the one binary of upstream Kubernetes answers to.
-const HYPERKUBE_NAMES: [&str; 7] =
-    ["etcd", "kube-apiserver", "kube-controller-manager", "kube-proxy", "kube-scheduler", "kubectl", "kubelet"];
+const HYPERKUBE_NAMES: [&str; 7] = [
+    "etcd",
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-proxy",
+    "kube-scheduler",
+    "kubectl",
+    "kubelet",
+];
 
 /// An image and the name it has in the registry.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,14 +53,26 @@ pub fn landscape_images(
     own_binary: &Path,
     vector: &ImageVector,
 ) -> Result<Vec<NamedImage>, ImageSetError> {
-    let kubernetes = Image { layers: vec![userland_layer()?, kubernetes_layer(cache)], entrypoint: Vec::new() };
+    let kubernetes = Image {
+        layers: vec![userland_layer()?, kubernetes_layer(cache)],
+        entrypoint: Vec::new(),
+    };
     let coredns = Image {
-        layers: vec![base(), Layer::default().program(format!("{PROGRAMS}/coredns"), cache.binary(&COREDNS, "coredns"))],
+        layers: vec![
+            base(),
+            Layer::default().program(format!("{PROGRAMS}/coredns"), cache.binary(&COREDNS, "coredns")),
+        ],
         entrypoint: vec!["/usr/local/bin/coredns".to_owned()],
     };
     let own = |arguments: &[&str]| Image {
-        layers: vec![base(), Layer::default().program(format!("{PROGRAMS}/kubeception"), own_binary)],
-        entrypoint: std::iter::once("/usr/local/bin/kubeception").chain(arguments.iter().copied()).map(str::to_owned).collect(),
+        layers: vec![
+            base(),
+            Layer::default().program(format!("{PROGRAMS}/kubeception"), own_binary),
+        ],
+        entrypoint: std::iter::once("/usr/local/bin/kubeception")
+            .chain(arguments.iter().copied())
+            .map(str::to_owned)
+            .collect(),
     };
     Ok(vec![
         // The seed's sandboxes wait for this one: it comes first.
@@ -64,17 +83,34 @@ pub fn landscape_images(
     ])
 }
 
-fn named(vector: &ImageVector, name: &'static str, version: Option<&str>, image: Image) -> Result<NamedImage, ImageNotFound> {
+fn named(
+    vector: &ImageVector,
+    name: &'static str,
+    version: Option<&str>,
+    image: Image,
+) -> Result<NamedImage, ImageNotFound> {
     let found = vector.find(name, version)?;
-    let repository = found.repository.split_once('/').map_or(found.repository.as_str(), |(_, path)| path).to_owned();
-    Ok(NamedImage { name, repository, tag: found.tag.unwrap_or_else(|| "latest".to_owned()), image })
+    let repository = found
+        .repository
+        .split_once('/')
+        .map_or(found.repository.as_str(), |(_, path)| path)
+        .to_owned();
+    Ok(NamedImage {
+        name,
+        repository,
+        tag: found.tag.unwrap_or_else(|| "latest".to_owned()),
+        image,
+    })
 }
 
 /// What every program may expect: a place for temporary files, and names for the users that our pods run as.
 fn base() -> Layer {
     Layer::default()
         .directory("etc", 0o755)
-        .file("etc/passwd", "root:x:0:0:root:/root:/sbin/nologin\nnonroot:x:65532:65532:nonroot:/:/sbin/nologin\n")
+        .file(
+            "etc/passwd",
+            "root:x:0:0:root:/root:/sbin/nologin\nnonroot:x:65532:65532:nonroot:/:/sbin/nologin\n",
+        )
         .file("etc/group", "root:x:0:\nnonroot:x:65532:\n")
         .directory("tmp", 0o1777)
         .directory("usr", 0o755)
@@ -89,7 +125,9 @@ fn userland_layer() -> Result<Layer, UserlandError> {
 
 fn kubernetes_layer(cache: &Cache) -> Layer {
     let program = Layer::default().program(format!("{PROGRAMS}/hyperkube"), cache.binary(&KUBERNETES, "hyperkube"));
-    HYPERKUBE_NAMES.iter().fold(program, |layer, name| layer.link(format!("{PROGRAMS}/{name}"), "hyperkube"))
+    HYPERKUBE_NAMES.iter().fold(program, |layer, name| {
+        layer.link(format!("{PROGRAMS}/{name}"), "hyperkube")
+    })
 }
 
 #[cfg(test)]
@@ -100,7 +138,10 @@ mod tests {
     fn every_image_of_the_vector_is_made() {
         let vector = ImageVector::embedded().unwrap();
         let images = landscape_images(&Cache::new("/cache"), Path::new("/kubeception"), &vector).unwrap();
-        let names: Vec<String> = images.iter().map(|image| format!("{}:{}", image.repository, image.tag)).collect();
+        let names: Vec<String> = images
+            .iter()
+            .map(|image| format!("{}:{}", image.repository, image.tag))
+            .collect();
         for source in &vector.images {
             let (_, path) = source.repository.as_ref().unwrap().split_once('/').unwrap();
             let name = format!("{path}:{}", source.tag.as_ref().unwrap());

@@ -48,21 +48,33 @@ pub(crate) fn userland(programs: &[(&'static str, &'static str)]) -> Result<Laye
 }
 
 fn find(program: &str) -> Option<PathBuf> {
-    PROGRAM_FOLDERS.iter().map(|folder| Path::new(folder).join(program)).find(|path| path.is_file())
+    PROGRAM_FOLDERS
+        .iter()
+        .map(|folder| Path::new(folder).join(program))
+        .find(|path| path.is_file())
 }
 
 fn libraries_of(program: &Path) -> Result<Vec<PathBuf>, UserlandError> {
-    let failed = |source| UserlandError::Libraries { program: program.display().to_string(), source };
+    let failed = |source| UserlandError::Libraries {
+        program: program.display().to_string(),
+        source,
+    };
     let output = Command::new("ldd").arg(program).output().map_err(failed)?;
     if !output.status.success() {
-        return Err(failed(io::Error::other(String::from_utf8_lossy(&output.stderr).trim().to_owned())));
+        return Err(failed(io::Error::other(
+            String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+        )));
     }
     Ok(parse_ldd(&String::from_utf8_lossy(&output.stdout)))
 }
 
 /// `name => /path (address)` for a library, `/path (address)` for the loader; the kernel's own has no path.
 fn parse_ldd(output: &str) -> Vec<PathBuf> {
-    let path = |line: &str| line.split_whitespace().find(|word| word.starts_with('/')).map(PathBuf::from);
+    let path = |line: &str| {
+        line.split_whitespace()
+            .find(|word| word.starts_with('/'))
+            .map(PathBuf::from)
+    };
     output.lines().filter_map(path).collect()
 }
 
@@ -82,12 +94,20 @@ mod tests {
     fn a_program_comes_with_its_loader() {
         let layer = userland(&[("sh", "dash")]).unwrap();
         assert_eq!(layer.entries()[0].path, Path::new("usr/sbin/sh"));
-        assert!(layer.entries().iter().any(|entry| entry.path.to_string_lossy().contains("ld-linux")));
+        assert!(
+            layer
+                .entries()
+                .iter()
+                .any(|entry| entry.path.to_string_lossy().contains("ld-linux"))
+        );
     }
 
     #[test]
     fn a_missing_program_names_its_package() {
         let error = userland(&[("no-such-program", "no-such-package")]).unwrap_err();
-        assert_eq!(error.to_string(), "no-such-program is not installed: apt-get install no-such-package");
+        assert_eq!(
+            error.to_string(),
+            "no-such-program is not installed: apt-get install no-such-package"
+        );
     }
 }

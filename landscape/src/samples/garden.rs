@@ -98,23 +98,43 @@ mod tests {
     fn the_api_takes_every_object() {
         let mut profile: CloudProfile = read(cloud_profile());
         defaulting::set_defaults_cloud_profile(&mut profile);
-        assert!(validation::validate_cloud_profile(&profile).is_empty(), "{:?}", validation::validate_cloud_profile(&profile));
+        assert!(
+            validation::validate_cloud_profile(&profile).is_empty(),
+            "{:?}",
+            validation::validate_cloud_profile(&profile)
+        );
 
         let mut project: Project = read(project());
         defaulting::set_defaults_project(&mut project);
-        assert!(validation::validate_project(&project).is_empty(), "{:?}", validation::validate_project(&project));
+        assert!(
+            validation::validate_project(&project).is_empty(),
+            "{:?}",
+            validation::validate_project(&project)
+        );
 
         let mut shoot: Shoot = read(shoot());
         defaulting::set_defaults_shoot(&mut shoot, 0);
-        assert!(validation::validate_shoot(&shoot).is_empty(), "{:?}", validation::validate_shoot(&shoot));
+        assert!(
+            validation::validate_shoot(&shoot).is_empty(),
+            "{:?}",
+            validation::validate_shoot(&shoot)
+        );
     }
 
     #[test]
     fn the_example_is_a_shoot_that_the_api_takes() {
         let text = include_str!("../../../examples/shoot-workerless.yaml");
         let mut shoot: Shoot = serde_yaml_ng::from_str(text).unwrap();
-        assert_ne!(shoot.metadata.name.as_deref(), Some(SHOOT), "it is applied beside the sample");
+        assert_ne!(
+            shoot.metadata.name.as_deref(),
+            Some(SHOOT),
+            "it is applied beside the sample"
+        );
         defaulting::set_defaults_shoot(&mut shoot, 0);
-        assert!(validation::validate_shoot(&shoot).is_empty(), "{:?}", validation::validate_shoot(&shoot));
+        assert!(
+            validation::validate_shoot(&shoot).is_empty(),
+            "{:?}",
+            validation::validate_shoot(&shoot)
+        );
     }
 }

@@ -90,7 +90,11 @@ pub(crate) fn gardenlet(image: &Image, domain: &Domain, kubeconfig: &str) -> Vec
         priority_class: "gardener-system-critical",
         files: vec![
             ("config", json!({"configMap": {"name": name}}), "/etc/gardenlet/config"),
-            ("kubeconfig", json!({"secret": {"secretName": GARDENLET_KUBECONFIG}}), "/etc/gardenlet/kubeconfig-garden"),
+            (
+                "kubeconfig",
+                json!({"secret": {"secretName": GARDENLET_KUBECONFIG}}),
+                "/etc/gardenlet/kubeconfig-garden",
+            ),
             images_volume(),
         ],
         annotations: json!({"checksum/kubeconfig": kubeconfig}),
@@ -177,11 +181,15 @@ fn pod(process: &Process<'_>) -> Value {
         volume["name"] = json!(name);
         volume
     });
-    let mounts = process.files.iter().map(|(name, _, path)| json!({"name": name, "mountPath": path, "readOnly": true}));
+    let mounts = process
+        .files
+        .iter()
+        .map(|(name, _, path)| json!({"name": name, "mountPath": path, "readOnly": true}));
     let reads_images = process.files.iter().any(|(_, _, path)| *path == IMAGES_FOLDER);
     let overwrite = json!({"name": OVERWRITE_ENVIRONMENT, "value": format!("{IMAGES_FOLDER}/{IMAGES_FILE}")});
     let environment = if reads_images { vec![overwrite] } else { Vec::new() };
-    let probe = |path: &str, period: u32| json!({"httpGet": {"path": path, "port": HEALTH_PORT}, "periodSeconds": period});
+    let probe =
+        |path: &str, period: u32| json!({"httpGet": {"path": path, "port": HEALTH_PORT}, "periodSeconds": period});
     json!({
         "automountServiceAccountToken": true,
         "enableServiceLinks": false,
@@ -222,25 +230,44 @@ mod tests {
     use super::*;
 
     fn to_yaml(objects: &[Value]) -> String {
-        let documents: Vec<String> = objects.iter().map(|object| serde_yaml_ng::to_string(object).unwrap()).collect();
+        let documents: Vec<String> = objects
+            .iter()
+            .map(|object| serde_yaml_ng::to_string(object).unwrap())
+            .collect();
         documents.join("---\n")
     }
 
     #[test]
     fn processes_are_deployed_as_reviewed() {
         let domain = Domain::of("test");
-        let image = Image { repository: "registry/kubeception".to_owned(), tag: Some("sha256:0123".to_owned()) };
+        let image = Image {
+            repository: "registry/kubeception".to_owned(),
+            tag: Some("sha256:0123".to_owned()),
+        };
         let mut all = vec![image_overwrite(&image)];
-        all.extend([operator(&image), dns_extension(&image), gardenlet(&image, &domain, "checksum")].concat());
+        all.extend(
+            [
+                operator(&image),
+                dns_extension(&image),
+                gardenlet(&image, &domain, "checksum"),
+            ]
+            .concat(),
+        );
         expect_test::expect_file!["../../tests/golden/processes.yaml"].assert_eq(&to_yaml(&all));
     }
 
     #[test]
     fn the_overwrite_is_an_image_vector() {
-        let image = Image { repository: "registry/kubeception".to_owned(), tag: Some("sha256:0123".to_owned()) };
+        let image = Image {
+            repository: "registry/kubeception".to_owned(),
+            tag: Some("sha256:0123".to_owned()),
+        };
         let config_map = image_overwrite(&image);
         let text = config_map["data"][IMAGES_FILE].as_str().unwrap();
-        let vector = plan_images::ImageVector::embedded().unwrap().with_overwrite(text).unwrap();
+        let vector = plan_images::ImageVector::embedded()
+            .unwrap()
+            .with_overwrite(text)
+            .unwrap();
         assert_eq!(vector.find("kubeception", None).unwrap(), image);
     }
 
@@ -248,8 +275,16 @@ mod tests {
     fn the_api_takes_the_seed() {
         let configuration: GardenletConfiguration = serde_json::from_value(configuration(&Domain::of("test"))).unwrap();
         let template = configuration.seed_config.unwrap().seed_template;
-        let mut seed = Seed { metadata: template.metadata, spec: template.spec, ..Seed::default() };
+        let mut seed = Seed {
+            metadata: template.metadata,
+            spec: template.spec,
+            ..Seed::default()
+        };
         defaulting::set_defaults_seed(&mut seed);
-        assert!(validation::validate_seed(&seed).is_empty(), "{:?}", validation::validate_seed(&seed));
+        assert!(
+            validation::validate_seed(&seed).is_empty(),
+            "{:?}",
+            validation::validate_seed(&seed)
+        );
     }
 }

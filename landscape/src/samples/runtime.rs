@@ -18,8 +18,10 @@ pub(crate) fn namespace() -> Value {
 
 /// Which pods give way to which.
 pub(crate) fn priority_classes() -> Result<Vec<Value>, serde_json::Error> {
-    let classes = plan_control_plane::seed_priority_classes().into_iter().chain(plan_control_plane::garden_priority_classes());
-    classes.map(|class| serde_json::to_value(class)).collect()
+    let classes = plan_control_plane::seed_priority_classes()
+        .into_iter()
+        .chain(plan_control_plane::garden_priority_classes());
+    classes.map(serde_json::to_value).collect()
 }
 
 /// The garden of this landscape.

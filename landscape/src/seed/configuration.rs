@@ -26,7 +26,11 @@ pub enum CgroupVersion {
 impl CgroupVersion {
     /// The layout of this machine.
     pub fn of_host() -> Self {
-        if Path::new("/sys/fs/cgroup/cgroup.controllers").exists() { Self::Two } else { Self::One }
+        if Path::new("/sys/fs/cgroup/cgroup.controllers").exists() {
+            Self::Two
+        } else {
+            Self::One
+        }
     }
 
     /// With version 2 systemd owns the tree and hands out its parts; version 1 has no owner, and the kubelet makes its own.

@@ -9,8 +9,8 @@ use plan_images::{ImageNotFound, ImageVector};
 use super::configuration::SECRETS;
 use super::names::{Domain, MACHINE, MACHINE_ADDRESS, POD_RANGE, SERVICE_RANGE};
 use super::pki::{
-    AGGREGATOR, API_KUBELET, CA, CA_CLIENT, CA_ETCD, CA_FRONT_PROXY, CA_KUBELET, CONTROLLER_MANAGER, ENCRYPTION, ETCD_CLIENT,
-    ETCD_SERVER, SCHEDULER, SERVER, SERVICE_ACCOUNT_KEY,
+    AGGREGATOR, API_KUBELET, CA, CA_CLIENT, CA_ETCD, CA_FRONT_PROXY, CA_KUBELET, CONTROLLER_MANAGER, ENCRYPTION,
+    ETCD_CLIENT, ETCD_SERVER, SCHEDULER, SERVER, SERVICE_ACCOUNT_KEY,
 };
 
 /// Where etcd keeps its data on the machine.
@@ -25,16 +25,28 @@ pub(crate) fn static_pods(domain: &Domain, vector: &ImageVector, version: &str) 
         cluster_name: MACHINE.to_owned(),
         kubernetes_version: version.to_owned(),
         images: Images::from_vector(vector, version)?,
-        networks: Networks { services: SERVICE_RANGE.to_owned(), pods: Some(POD_RANGE.to_owned()) },
+        networks: Networks {
+            services: SERVICE_RANGE.to_owned(),
+            pods: Some(POD_RANGE.to_owned()),
+        },
         hostnames: vec![format!("{MACHINE}.{domain}")],
         gateway: None,
         secrets: secret_names(),
-        etcd: EtcdOptions { endpoints: vec!["https://127.0.0.1:2379".to_owned()], ..EtcdOptions::default() },
-        api_server: ApiServerOptions { advertise_address: MACHINE_ADDRESS.into(), ..ApiServerOptions::default() },
+        etcd: EtcdOptions {
+            endpoints: vec!["https://127.0.0.1:2379".to_owned()],
+            ..EtcdOptions::default()
+        },
+        api_server: ApiServerOptions {
+            advertise_address: MACHINE_ADDRESS.into(),
+            ..ApiServerOptions::default()
+        },
         replicas: 1,
         priority_class: None,
     };
-    let options = StaticPodsOptions { files_directory: SECRETS.to_owned(), data_directory: ETCD_DATA.to_owned() };
+    let options = StaticPodsOptions {
+        files_directory: SECRETS.to_owned(),
+        data_directory: ETCD_DATA.to_owned(),
+    };
     Ok(StaticPods::plan(&plane, &options))
 }
 

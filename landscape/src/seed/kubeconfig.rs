@@ -69,7 +69,10 @@ mod tests {
             server: "https://seed.test:6443".to_owned(),
             authority: "authority".to_owned(),
             proxy: Some("http://127.0.0.1:6480".to_owned()),
-            client: ClientCertificate { certificate: "certificate".to_owned(), key: "key".to_owned() },
+            client: ClientCertificate {
+                certificate: "certificate".to_owned(),
+                key: "key".to_owned(),
+            },
         };
         expect_test::expect![[r#"
             apiVersion: v1
@@ -91,6 +94,7 @@ mod tests {
               user:
                 client-certificate-data: Y2VydGlmaWNhdGU=
                 client-key-data: a2V5
-        "#]].assert_eq(&kubeconfig.to_yaml().unwrap());
+        "#]]
+        .assert_eq(&kubeconfig.to_yaml().unwrap());
     }
 }

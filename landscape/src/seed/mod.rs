@@ -14,9 +14,9 @@ mod user_data; // the script
 pub use self::configuration::CgroupVersion;
 pub use self::kubeconfig::{ClientCertificate, Kubeconfig};
 pub(crate) use self::names::{API_SERVER, CLUSTER_DOMAIN};
-pub(crate) use self::pki::KUBELET_CLIENT;
 pub use self::names::{
     CLOUD_API, CLUSTER_DNS, Domain, MACHINE, MACHINE_ADDRESS, NETWORK, NETWORK_RANGE, POD_RANGE, SERVICE_RANGE,
 };
+pub(crate) use self::pki::KUBELET_CLIENT;
 pub use self::pki::{SeedPki, SeedPkiError};
 pub use self::user_data::{SeedError, SeedMachine, user_data};

@@ -101,15 +101,21 @@ impl SeedPki {
 
     /// The file `key` of Secret `secret`; empty if there is none.
     pub(crate) fn file(&self, secret: &str, key: &str) -> &str {
-        self.secrets.get(secret).and_then(|files| files.get(key)).map_or("", String::as_str)
+        self.secrets
+            .get(secret)
+            .and_then(|files| files.get(key))
+            .map_or("", String::as_str)
     }
 
     /// The same files with a name in place of every content: for golden files.
     #[cfg(test)]
     pub(crate) fn placeholders() -> Self {
-        let mut pki = Self::generate(&Domain::of("test"), &lib_clock::SystemClock).unwrap_or_else(|error| panic!("{error}"));
+        let mut pki =
+            Self::generate(&Domain::of("test"), &lib_clock::SystemClock).unwrap_or_else(|error| panic!("{error}"));
         for (secret, files) in &mut pki.secrets {
-            files.iter_mut().for_each(|(key, content)| *content = format!("<{secret}/{key}>\n"));
+            files
+                .iter_mut()
+                .for_each(|(key, content)| *content = format!("<{secret}/{key}>\n"));
         }
         pki
     }
@@ -129,7 +135,10 @@ impl SeedPki {
     }
 
     fn generate(domain: &Domain, clock: &dyn Clock) -> Result<Self, SeedPkiError> {
-        let mut maker = Maker { secrets: BTreeMap::new(), clock };
+        let mut maker = Maker {
+            secrets: BTreeMap::new(),
+            clock,
+        };
         let ca = maker.authority(CA, "kubernetes")?;
         let client = maker.authority(CA_CLIENT, "kubernetes-client")?;
         let etcd = maker.authority(CA_ETCD, "etcd")?;
@@ -138,17 +147,39 @@ impl SeedPki {
 
         maker.issue(&ca, SERVER, &api_server_certificate(domain))?;
         let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        maker.issue(&etcd, ETCD_SERVER, &server("etcd", vec!["localhost".to_owned()], vec![loopback]))?;
+        maker.issue(
+            &etcd,
+            ETCD_SERVER,
+            &server("etcd", vec!["localhost".to_owned()], vec![loopback]),
+        )?;
         maker.issue(&etcd, ETCD_CLIENT, &user("kube-apiserver", &[]))?;
         maker.issue(&front_proxy, AGGREGATOR, &user("kube-aggregator", &[]))?;
         maker.issue(&client, API_KUBELET, &user(KUBELET_CLIENT, &[]))?;
-        let node = server(&format!("system:node:{MACHINE}"), vec![MACHINE.to_owned()], vec![MACHINE_ADDRESS.into()]);
+        let node = server(
+            &format!("system:node:{MACHINE}"),
+            vec![MACHINE.to_owned()],
+            vec![MACHINE_ADDRESS.into()],
+        );
         maker.issue(&kubelet, KUBELET_SERVER, &node)?;
-        maker.issue(&client, ADMINISTRATOR, &user("kubeception:administrator", &["system:masters"]))?;
+        maker.issue(
+            &client,
+            ADMINISTRATOR,
+            &user("kubeception:administrator", &["system:masters"]),
+        )?;
 
-        maker.access(&ca, &client, CONTROLLER_MANAGER, &user("system:kube-controller-manager", &[]))?;
+        maker.access(
+            &ca,
+            &client,
+            CONTROLLER_MANAGER,
+            &user("system:kube-controller-manager", &[]),
+        )?;
         maker.access(&ca, &client, SCHEDULER, &user("system:kube-scheduler", &[]))?;
-        maker.access(&ca, &client, KUBELET, &user(&format!("system:node:{MACHINE}"), &["system:nodes"]))?;
+        maker.access(
+            &ca,
+            &client,
+            KUBELET,
+            &user(&format!("system:node:{MACHINE}"), &["system:nodes"]),
+        )?;
         maker.service_account_key()?;
         // The seed's own Secrets are the landscape's to see; encryption at rest would protect them from nobody.
         maker.put(ENCRYPTION, "encryption-configuration.yaml", NO_ENCRYPTION);
@@ -166,8 +197,15 @@ resources:
 ";
 
 fn api_server_certificate(domain: &Domain) -> CertificateRequest {
-    let mut names = vec!["localhost".to_owned(), format!("{MACHINE}.{domain}"), "kubernetes".to_owned()];
-    names.extend(["default", "default.svc", &format!("default.svc.{CLUSTER_DOMAIN}")].map(|suffix| format!("kubernetes.{suffix}")));
+    let mut names = vec![
+        "localhost".to_owned(),
+        format!("{MACHINE}.{domain}"),
+        "kubernetes".to_owned(),
+    ];
+    names.extend(
+        ["default", "default.svc", &format!("default.svc.{CLUSTER_DOMAIN}")]
+            .map(|suffix| format!("kubernetes.{suffix}")),
+    );
     let addresses = [Ipv4Addr::LOCALHOST, MACHINE_ADDRESS, API_SERVICE].map(IpAddr::V4);
     server("kube-apiserver", names, addresses.to_vec())
 }
@@ -190,7 +228,10 @@ struct Maker<'a> {
 
 impl Maker<'_> {
     fn put(&mut self, secret: &str, key: &str, value: &str) {
-        self.secrets.entry(secret.to_owned()).or_default().insert(key.to_owned(), value.to_owned());
+        self.secrets
+            .entry(secret.to_owned())
+            .or_default()
+            .insert(key.to_owned(), value.to_owned());
     }
 
     fn authority(&mut self, secret: &str, name: &str) -> Result<CertificateAuthority, lib_pki::Error> {
@@ -268,7 +309,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("pki.json");
         fs_err::write(&path, "{").unwrap();
-        let error = SeedPki::load_or_generate(&path, &domain(), &lib_clock::SystemClock).err().unwrap();
+        let error = SeedPki::load_or_generate(&path, &domain(), &lib_clock::SystemClock)
+            .err()
+            .unwrap();
         assert_eq!(error.to_string(), "failed to read the seed's certificates");
     }
 
@@ -277,10 +320,16 @@ mod tests {
         let pki = SeedPki::generate(&domain(), &lib_clock::SystemClock).unwrap();
         let info = |secret: &str| CertificateInfo::from_pem(pki.file(secret, "tls.crt")).unwrap();
         let server = info(SERVER);
-        assert!(server.dns_names.contains(&"seed.test.kubeception.internal".to_owned()), "{server:?}");
+        assert!(
+            server.dns_names.contains(&"seed.test.kubeception.internal".to_owned()),
+            "{server:?}"
+        );
         assert!(server.ip_addresses.contains(&IpAddr::V4(API_SERVICE)), "{server:?}");
         let kubelet = info(KUBELET);
-        assert_eq!((kubelet.common_name.as_str(), kubelet.organizations), ("system:node:seed", vec!["system:nodes".to_owned()]));
+        assert_eq!(
+            (kubelet.common_name.as_str(), kubelet.organizations),
+            ("system:node:seed", vec!["system:nodes".to_owned()])
+        );
         assert_eq!(info(ADMINISTRATOR).organizations, ["system:masters"]);
         assert!(pki.file(KUBELET, "kubeconfig").contains(LOCAL_API));
     }

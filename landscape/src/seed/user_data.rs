@@ -8,7 +8,8 @@ use landscape_upstream::KUBERNETES;
 use plan_images::{ImageNotFound, ImageVector};
 
 use super::configuration::{
-    CgroupVersion, MANIFESTS, REGISTRIES, SECRETS, containerd, kubelet, kubelet_unit, masquerade, masquerade_unit, network, registries,
+    CgroupVersion, MANIFESTS, REGISTRIES, SECRETS, containerd, kubelet, kubelet_unit, masquerade, masquerade_unit,
+    network, registries,
 };
 use super::control_plane::static_pods;
 use super::names::Domain;
@@ -51,7 +52,12 @@ pub fn user_data(machine: &SeedMachine<'_>) -> Result<String, SeedError> {
         "#!/bin/sh\n# Turns this machine into the seed: files first, then services. It may run again after an interruption.\nset -eu\n",
     );
     let sandbox = machine.images.find("pause", None)?.to_string();
-    write_file(&mut script, "/etc/containerd/config.toml", 0o644, &containerd(&sandbox, machine.cgroups));
+    write_file(
+        &mut script,
+        "/etc/containerd/config.toml",
+        0o644,
+        &containerd(&sandbox, machine.cgroups),
+    );
     for (path, content) in registries(machine.domain) {
         write_file(&mut script, &path, 0o644, &content);
     }
@@ -67,13 +73,33 @@ pub fn user_data(machine: &SeedMachine<'_>) -> Result<String, SeedError> {
     }
     for pod in &pods.pods {
         let name = pod.metadata.name.as_deref().unwrap_or_default();
-        write_file(&mut script, &format!("{MANIFESTS}/{name}.json"), 0o600, &serde_json::to_string(pod)?);
+        write_file(
+            &mut script,
+            &format!("{MANIFESTS}/{name}.json"),
+            0o600,
+            &serde_json::to_string(pod)?,
+        );
     }
     write_file(&mut script, "/etc/cni/net.d/10-pods.conflist", 0o644, &network());
     write_file(&mut script, "/etc/kubernetes/masquerade.nft", 0o644, &masquerade());
-    write_file(&mut script, "/etc/kubernetes/kubelet.json", 0o644, &kubelet(machine.cgroups));
-    write_file(&mut script, "/etc/systemd/system/pod-masquerade.service", 0o644, &masquerade_unit());
-    write_file(&mut script, "/etc/systemd/system/kubelet.service", 0o644, &kubelet_unit());
+    write_file(
+        &mut script,
+        "/etc/kubernetes/kubelet.json",
+        0o644,
+        &kubelet(machine.cgroups),
+    );
+    write_file(
+        &mut script,
+        "/etc/systemd/system/pod-masquerade.service",
+        0o644,
+        &masquerade_unit(),
+    );
+    write_file(
+        &mut script,
+        "/etc/systemd/system/kubelet.service",
+        0o644,
+        &kubelet_unit(),
+    );
 
     let kubernetes = machine.images.find("hyperkube", Some(KUBERNETES.version))?.to_string();
     script.push_str(&start_services(&kubernetes));
@@ -148,7 +174,13 @@ mod tests {
         let domain = Domain::of("test");
         let images = ImageVector::embedded().unwrap();
         let pki = SeedPki::placeholders();
-        user_data(&SeedMachine { domain: &domain, images: &images, pki: &pki, cgroups }).unwrap()
+        user_data(&SeedMachine {
+            domain: &domain,
+            images: &images,
+            pki: &pki,
+            cgroups,
+        })
+        .unwrap()
     }
 
     #[test]
@@ -178,9 +210,16 @@ mod tests {
     fn every_file_of_a_static_pod_has_content() {
         let images = ImageVector::embedded().unwrap();
         let pki = SeedPki::placeholders();
-        for file in static_pods(&Domain::of("test"), &images, KUBERNETES.version).unwrap().files {
+        for file in static_pods(&Domain::of("test"), &images, KUBERNETES.version)
+            .unwrap()
+            .files
+        {
             if let Some((secret, key)) = &file.secret {
-                assert!(!pki.file(secret, key).is_empty(), "nothing for {} ({secret}, {key})", file.path);
+                assert!(
+                    !pki.file(secret, key).is_empty(),
+                    "nothing for {} ({secret}, {key})",
+                    file.path
+                );
             }
         }
     }
@@ -188,7 +227,9 @@ mod tests {
     #[test]
     fn no_two_files_lie_at_one_path() {
         let images = ImageVector::embedded().unwrap();
-        let files = static_pods(&Domain::of("test"), &images, KUBERNETES.version).unwrap().files;
+        let files = static_pods(&Domain::of("test"), &images, KUBERNETES.version)
+            .unwrap()
+            .files;
         let mut paths: Vec<&str> = files.iter().map(|file| file.path.as_str()).collect();
         paths.dedup();
         assert_eq!(paths.len(), files.len(), "{paths:?}");

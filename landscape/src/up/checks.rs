@@ -31,7 +31,14 @@ const TOOLS: [(&str, &str); 9] = [
 ];
 
 /// Where programs lie; root's path may lack half of it.
-const PROGRAM_FOLDERS: [&str; 6] = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+const PROGRAM_FOLDERS: [&str; 6] = [
+    "/usr/local/sbin",
+    "/usr/local/bin",
+    "/usr/sbin",
+    "/usr/bin",
+    "/sbin",
+    "/bin",
+];
 
 /// What matters of the host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -67,7 +74,12 @@ pub struct Problem {
 impl HostFacts {
     /// Looks at this host. `is_running` says whether the landscape's cloud answers already.
     pub fn gather(state: &Path, settings: &Settings, is_running: bool) -> Self {
-        let Settings { cache, proxy_port, own_binary, .. } = settings;
+        let Settings {
+            cache,
+            proxy_port,
+            own_binary,
+            ..
+        } = settings;
         let proxy_port = *proxy_port;
         let missing_tools = TOOLS.iter().filter(|(tool, _)| find_program(tool).is_none());
         let missing_components = LANDSCAPE.iter().filter(|component| !cache.has(component));
@@ -76,7 +88,9 @@ impl HostFacts {
             is_root: nix::unistd::geteuid().is_root(),
             disk_free: disk_free(state),
             memory_available: memory_available(&fs_err::read_to_string("/proc/meminfo").unwrap_or_default()),
-            missing_tools: missing_tools.map(|(tool, package)| ((*tool).to_owned(), (*package).to_owned())).collect(),
+            missing_tools: missing_tools
+                .map(|(tool, package)| ((*tool).to_owned(), (*package).to_owned()))
+                .collect(),
             missing_components: missing_components.map(|component| component.directory()).collect(),
             port_taken: (!is_running && !port_free()).then_some(proxy_port),
             is_dynamic: is_dynamic(own_binary),
@@ -97,14 +111,21 @@ pub fn problems(facts: &HostFacts) -> Vec<Problem> {
     }
     if !facts.missing_tools.is_empty() {
         let tools: Vec<&str> = facts.missing_tools.iter().map(|(tool, _)| tool.as_str()).collect();
-        let packages: Vec<&str> = facts.missing_tools.iter().map(|(_, package)| package.as_str()).collect();
+        let packages: Vec<&str> = facts
+            .missing_tools
+            .iter()
+            .map(|(_, package)| package.as_str())
+            .collect();
         problems.push(problem(
             format!("missing programs: {}", tools.join(", ")),
             format!("run `make up`, or `apt-get install {}`", packages.join(" ")),
         ));
     }
     if !facts.missing_components.is_empty() {
-        let what = format!("upstream components are not built: {}", facts.missing_components.join(", "));
+        let what = format!(
+            "upstream components are not built: {}",
+            facts.missing_components.join(", ")
+        );
         problems.push(problem(what, "run `make upstream`".to_owned()));
     }
     if facts.is_dynamic {
@@ -112,12 +133,23 @@ pub fn problems(facts: &HostFacts) -> Vec<Problem> {
         problems.push(problem(what, "build it with `cargo xtask static-binary`".to_owned()));
     }
     if let Some(port) = facts.port_taken {
-        let remedy = format!("stop what listens there (`ss -ltnp 'sport = :{port}'`), or choose another with --proxy-port");
+        let remedy =
+            format!("stop what listens there (`ss -ltnp 'sport = :{port}'`), or choose another with --proxy-port");
         problems.push(problem(format!("port {port} of 127.0.0.1 is in use"), remedy));
     }
     if !facts.is_running {
-        problems.extend(too_little("disk space in /var/lib", facts.disk_free, DISK_NEEDED, "free some"));
-        problems.extend(too_little("memory", facts.memory_available, MEMORY_NEEDED, "end other programs, or use a larger machine"));
+        problems.extend(too_little(
+            "disk space in /var/lib",
+            facts.disk_free,
+            DISK_NEEDED,
+            "free some",
+        ));
+        problems.extend(too_little(
+            "memory",
+            facts.memory_available,
+            MEMORY_NEEDED,
+            "end other programs, or use a larger machine",
+        ));
     }
     problems
 }
@@ -125,7 +157,11 @@ pub fn problems(facts: &HostFacts) -> Vec<Problem> {
 fn too_little(what: &str, there: u64, needed: u64, remedy: &str) -> Option<Problem> {
     let gib = |bytes: u64| bytes as f64 / GIB as f64;
     (there < needed).then(|| Problem {
-        what: format!("too little {what}: {:.1} GiB are free, {:.0} GiB are needed", gib(there), gib(needed)),
+        what: format!(
+            "too little {what}: {:.1} GiB are free, {:.0} GiB are needed",
+            gib(there),
+            gib(needed)
+        ),
         remedy: remedy.to_owned(),
     })
 }
@@ -145,7 +181,10 @@ fn is_dynamic(program: &Path) -> bool {
 
 /// The file system of the first folder of the path that exists.
 fn disk_free(path: &Path) -> u64 {
-    let existing = path.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("/"));
+    let existing = path
+        .ancestors()
+        .find(|folder| folder.exists())
+        .unwrap_or_else(|| Path::new("/"));
     match nix::sys::statvfs::statvfs(existing) {
         Ok(status) => status.blocks_available().saturating_mul(status.fragment_size()),
         Err(_) => u64::MAX, // not to be told is no reason to stop
@@ -163,7 +202,12 @@ mod tests {
     use super::*;
 
     fn good() -> HostFacts {
-        HostFacts { is_root: true, disk_free: 100 * GIB, memory_available: 16 * GIB, ..HostFacts::default() }
+        HostFacts {
+            is_root: true,
+            disk_free: 100 * GIB,
+            memory_available: 16 * GIB,
+            ..HostFacts::default()
+        }
     }
 
     #[track_caller]
@@ -183,7 +227,9 @@ mod tests {
     fn every_problem_names_its_remedy() {
         check(
             |facts| facts.is_root = false,
-            &["a landscape makes network namespaces, mounts and control groups, which only root may: run this as root, or install sudo and run it as a user who may use it"],
+            &[
+                "a landscape makes network namespaces, mounts and control groups, which only root may: run this as root, or install sudo and run it as a user who may use it",
+            ],
         );
         check(
             |facts| facts.missing_tools = vec![("nft".into(), "nftables".into()), ("runc".into(), "runc".into())],
@@ -195,11 +241,15 @@ mod tests {
         );
         check(
             |facts| facts.is_dynamic = true,
-            &["this binary is linked to libraries of this host, but pods run it, too: build it with `cargo xtask static-binary`"],
+            &[
+                "this binary is linked to libraries of this host, but pods run it, too: build it with `cargo xtask static-binary`",
+            ],
         );
         check(
             |facts| facts.port_taken = Some(6480),
-            &["port 6480 of 127.0.0.1 is in use: stop what listens there (`ss -ltnp 'sport = :6480'`), or choose another with --proxy-port"],
+            &[
+                "port 6480 of 127.0.0.1 is in use: stop what listens there (`ss -ltnp 'sport = :6480'`), or choose another with --proxy-port",
+            ],
         );
         check(
             |facts| facts.disk_free = 3 * GIB,
@@ -213,12 +263,18 @@ mod tests {
 
     #[test]
     fn a_running_landscape_has_its_disk_and_memory_already() {
-        check(|facts| (facts.is_running, facts.disk_free, facts.memory_available) = (true, 0, 0), &[]);
+        check(
+            |facts| (facts.is_running, facts.disk_free, facts.memory_available) = (true, 0, 0),
+            &[],
+        );
     }
 
     #[test]
     fn all_problems_are_told_at_once() {
-        let facts = HostFacts { missing_tools: vec![("nft".into(), "nftables".into())], ..HostFacts::default() };
+        let facts = HostFacts {
+            missing_tools: vec![("nft".into(), "nftables".into())],
+            ..HostFacts::default()
+        };
         assert_eq!(problems(&facts).len(), 4);
     }
 

@@ -34,7 +34,10 @@ pub(crate) async fn start_daemon(phase: Phase) -> Result<(), UpError> {
         if Instant::now() > deadline {
             let log = context.paths.cloud_log();
             let text = fs_err::read_to_string(&log).unwrap_or_default();
-            return Err(UpError::CloudSilent { log: log.display().to_string(), tail: tail(&text) });
+            return Err(UpError::CloudSilent {
+                log: log.display().to_string(),
+                tail: tail(&text),
+            });
         }
         tokio::time::sleep(PAUSE).await;
     }
@@ -44,14 +47,30 @@ pub(crate) async fn start_daemon(phase: Phase) -> Result<(), UpError> {
 /// `setsid --fork` gives the daemon a session of its own: closing the terminal does not end it, and it is nobody's child here.
 fn spawn_daemon(context: &Context) -> std::io::Result<()> {
     let settings = &context.settings;
-    let log = File::options().create(true).append(true).open(context.paths.cloud_log())?;
+    let log = File::options()
+        .create(true)
+        .append(true)
+        .open(context.paths.cloud_log())?;
     let mut command = Command::new("setsid");
     command.arg("--fork").arg(std::env::current_exe()?).arg("cloud");
-    command.args(["--landscape", &settings.landscape, "--proxy-port", &settings.proxy_port.to_string()]);
+    command.args([
+        "--landscape",
+        &settings.landscape,
+        "--proxy-port",
+        &settings.proxy_port.to_string(),
+    ]);
     command.arg("--cache").arg(settings.cache.root());
-    command.current_dir("/").stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+    command
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .stdout(log.try_clone()?)
+        .stderr(log);
     let status = command.status()?;
-    if status.success() { Ok(()) } else { Err(std::io::Error::other(format!("setsid ended with {status}"))) }
+    if status.success() {
+        Ok(())
+    } else {
+        Err(std::io::Error::other(format!("setsid ended with {status}")))
+    }
 }
 
 /// Builds the machine image unless it is in the cache.
@@ -72,14 +91,16 @@ pub(crate) async fn build_machine_image(phase: Phase) -> Result<(), UpError> {
 pub(crate) async fn push_images(phase: Phase) -> Result<(), UpError> {
     let context = &phase.context;
     let images = landscape_images(&context.settings.cache, &context.settings.own_binary, &context.images)?;
-    let (first, others): (Vec<NamedImage>, Vec<NamedImage>) = images.into_iter().partition(|image| image.name == "hyperkube");
+    let (first, others): (Vec<NamedImage>, Vec<NamedImage>) =
+        images.into_iter().partition(|image| image.name == "hyperkube");
     // The booting machine waits for this one; what is pushed beside it would only slow it down.
     for image in first {
         push_image(&phase, image, &[]).await?;
     }
     // Images of our own binary share its layer: they go one after the other, and the second takes over what the first has sent.
-    let (own, others): (Vec<NamedImage>, Vec<NamedImage>) =
-        others.into_iter().partition(|image| matches!(image.name, "kubeception" | "pause"));
+    let (own, others): (Vec<NamedImage>, Vec<NamedImage>) = others
+        .into_iter()
+        .partition(|image| matches!(image.name, "kubeception" | "pause"));
     let repositories: Vec<String> = own.iter().map(|image| image.repository.clone()).collect();
     let push_own = async {
         for image in own {
@@ -98,11 +119,19 @@ async fn push_image(phase: &Phase, image: NamedImage, others: &[String]) -> Resu
     let pushed = push(context.proxy(), &context.domain.registry(), image, others).await?;
     if name == "kubeception" {
         let tagged = context.images.find(name, None)?;
-        let _ = context.own_image.set(Image { tag: Some(pushed.digest), ..tagged });
+        let _ = context.own_image.set(Image {
+            tag: Some(pushed.digest),
+            ..tagged
+        });
     }
     if pushed.sent > 0 {
         phase.changed();
-        phase.detail(format!("{}:{} ({} MB)", pushed.repository, pushed.tag, pushed.sent / 1_000_000));
+        phase.detail(format!(
+            "{}:{} ({} MB)",
+            pushed.repository,
+            pushed.tag,
+            pushed.sent / 1_000_000
+        ));
     }
     Ok(())
 }
@@ -114,10 +143,15 @@ pub(crate) async fn make_machine(phase: Phase) -> Result<(), UpError> {
         phase.changed();
     }
     let range = NETWORK_RANGE.parse().map_err(|_| UpError::Network(NETWORK_RANGE))?;
-    context.cloud.put::<Network>(NETWORK, &NetworkSpec::routed(range)).await?;
+    context
+        .cloud
+        .put::<Network>(NETWORK, &NetworkSpec::routed(range))
+        .await?;
 
     let existing = context.cloud.get::<Machine>(MACHINE).await?;
-    let is_ready = existing.as_ref().is_some_and(|machine| machine.status.phase == CloudPhase::Ready);
+    let is_ready = existing
+        .as_ref()
+        .is_some_and(|machine| machine.status.phase == CloudPhase::Ready);
     if is_ready {
         return Ok(());
     }
@@ -131,7 +165,10 @@ pub(crate) async fn make_machine(phase: Phase) -> Result<(), UpError> {
     let machine = context.cloud.put::<Machine>(MACHINE, &spec).await?;
     if machine.status.phase == CloudPhase::Failed {
         let console = context.cloud.console(MACHINE).await.unwrap_or_default();
-        return Err(UpError::Machine { message: machine.status.message, console: tail(&console) });
+        return Err(UpError::Machine {
+            message: machine.status.message,
+            console: tail(&console),
+        });
     }
     Ok(())
 }

@@ -33,9 +33,12 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// The cluster of a kubeconfig. `name` is for messages.
     pub(crate) async fn connect(name: &'static str, kubeconfig: &str) -> Result<Self, UpError> {
-        let client =
-            from_kubeconfig_str(kubeconfig).await.map_err(|source| UpError::Connect { cluster: name, source })?;
-        Ok(Self { applier: Applier::new(client, FIELD_MANAGER) })
+        let client = from_kubeconfig_str(kubeconfig)
+            .await
+            .map_err(|source| UpError::Connect { cluster: name, source })?;
+        Ok(Self {
+            applier: Applier::new(client, FIELD_MANAGER),
+        })
     }
 
     pub(crate) fn client(&self) -> Client {
@@ -90,16 +93,27 @@ impl Cluster {
             return Ok(false);
         }
         let name = name_of(object);
-        let collection = self.collection(object).await.ok_or(ApplyError::Incomplete("a known kind"))?;
-        let own_name = object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+        let collection = self
+            .collection(object)
+            .await
+            .ok_or(ApplyError::Incomplete("a known kind"))?;
+        let own_name = object
+            .pointer("/metadata/name")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
         let request = match before {
             None => http::Request::post(collection).header(CONTENT_TYPE, "application/json"),
-            Some(_) => {
-                http::Request::patch(format!("{collection}/{own_name}")).header(CONTENT_TYPE, "application/merge-patch+json")
-            }
+            Some(_) => http::Request::patch(format!("{collection}/{own_name}"))
+                .header(CONTENT_TYPE, "application/merge-patch+json"),
         };
-        let failed = |source| ApplyError::Apply { object: name.clone(), source: Box::new(source) };
-        let request = request.body(object.to_string().into_bytes()).map_err(kube::Error::HttpError).map_err(failed)?;
+        let failed = |source| ApplyError::Apply {
+            object: name.clone(),
+            source: Box::new(source),
+        };
+        let request = request
+            .body(object.to_string().into_bytes())
+            .map_err(kube::Error::HttpError)
+            .map_err(failed)?;
         self.applier.client().request::<Value>(request).await.map_err(failed)?;
         Ok(true)
     }
@@ -116,7 +130,10 @@ impl Cluster {
     async fn collection(&self, object: &Value) -> Option<String> {
         let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str);
         let mapper = self.applier.mapper();
-        let mapping = mapper.find(self.applier.client(), text("/apiVersion")?, text("/kind")?).await.ok()?;
+        let mapping = mapper
+            .find(self.applier.client(), text("/apiVersion")?, text("/kind")?)
+            .await
+            .ok()?;
         Some(mapping.collection_path(text("/metadata/namespace")))
     }
 }
@@ -124,24 +141,37 @@ impl Cluster {
 /// An object in messages.
 fn name_of(object: &Value) -> String {
     let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str);
-    describe(text("/kind").unwrap_or_default(), text("/metadata/namespace"), text("/metadata/name").unwrap_or_default())
+    describe(
+        text("/kind").unwrap_or_default(),
+        text("/metadata/namespace"),
+        text("/metadata/name").unwrap_or_default(),
+    )
 }
 
 /// Whether our own API server serves the kind: it knows patches, but no server-side apply yet.
 fn is_aggregated(object: &Value) -> bool {
     const GROUPS: [&str; 4] = ["core", "operations", "security", "seedmanagement"];
-    let group = object["apiVersion"].as_str().and_then(|version| version.split_once('/')).map(|(group, _)| group);
-    group.and_then(|group| group.strip_suffix(".gardener.cloud")).is_some_and(|group| GROUPS.contains(&group))
+    let group = object["apiVersion"]
+        .as_str()
+        .and_then(|version| version.split_once('/'))
+        .map(|(group, _)| group);
+    group
+        .and_then(|group| group.strip_suffix(".gardener.cloud"))
+        .is_some_and(|group| GROUPS.contains(&group))
 }
 
 /// Whether everything that `wished` says is so in `actual`.
 fn is_within(wished: &Value, actual: &Value) -> bool {
     match (wished, actual) {
-        (Value::Object(wished), Value::Object(actual)) => {
-            wished.iter().all(|(key, value)| actual.get(key).is_some_and(|actual| is_within(value, actual)))
-        }
+        (Value::Object(wished), Value::Object(actual)) => wished
+            .iter()
+            .all(|(key, value)| actual.get(key).is_some_and(|actual| is_within(value, actual))),
         (Value::Array(wished), Value::Array(actual)) => {
-            wished.len() == actual.len() && wished.iter().zip(actual).all(|(wished, actual)| is_within(wished, actual))
+            wished.len() == actual.len()
+                && wished
+                    .iter()
+                    .zip(actual)
+                    .all(|(wished, actual)| is_within(wished, actual))
         }
         _ => wished == actual,
     }
@@ -182,7 +212,8 @@ mod tests {
     #[test]
     fn what_controllers_write_is_no_change() {
         let before = json!({"metadata": {"name": "a", "resourceVersion": "1", "generation": 1}, "spec": {"a": 1}});
-        let reported = json!({"metadata": {"name": "a", "resourceVersion": "2"}, "spec": {"a": 1}, "status": {"ready": true}});
+        let reported =
+            json!({"metadata": {"name": "a", "resourceVersion": "2"}, "spec": {"a": 1}, "status": {"ready": true}});
         let wished = json!({"metadata": {"name": "a", "resourceVersion": "2"}, "spec": {"a": 2}});
         assert!(!is_different(&before, &reported));
         assert!(is_different(&before, &wished));

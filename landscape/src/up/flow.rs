@@ -13,9 +13,9 @@ use super::checks::{HostFacts, problems};
 use super::cloud::{build_machine_image, make_machine, push_images, start_daemon};
 use super::context::{Context, Phase, Settings};
 use super::error::UpError;
-use super::{garden, gardenlet, shoot};
 use super::progress::{PhaseEnd, Progress};
 use super::seed::{apply_definitions, apply_system, wait_for_api, wait_for_system};
+use super::{garden, gardenlet, shoot};
 use crate::lock::Lock;
 use crate::paths::Paths;
 
@@ -97,8 +97,13 @@ pub async fn up(
     }
     let _lock = Lock::take(&paths.lock(), "up")?;
     let context = Arc::new(Context::new(settings, clock, progress)?);
-    let options = RunOptions { cancellation, ..RunOptions::default() };
-    let report = flow(context.settings.with_shoot)?.run(Arc::clone(&context), options).await;
+    let options = RunOptions {
+        cancellation,
+        ..RunOptions::default()
+    };
+    let report = flow(context.settings.with_shoot)?
+        .run(Arc::clone(&context), options)
+        .await;
     summarize(&context, report)
 }
 
@@ -106,24 +111,48 @@ pub async fn up(
 fn flow(with_shoot: bool) -> Result<Flow<Context, UpError>, UpError> {
     let mut builder = Builder { graph: Graph::new() };
     let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
-    builder.phase(MACHINE_IMAGE, &[], minutes(20), |phase| Box::pin(build_machine_image(phase)));
+    builder.phase(MACHINE_IMAGE, &[], minutes(20), |phase| {
+        Box::pin(build_machine_image(phase))
+    });
     builder.phase(CLOUD, &[], minutes(1), |phase| Box::pin(start_daemon(phase)));
     builder.phase(IMAGES, &[CLOUD], minutes(5), |phase| Box::pin(push_images(phase)));
-    builder.phase(SEED_MACHINE, &[CLOUD, MACHINE_IMAGE], minutes(2), |phase| Box::pin(make_machine(phase)));
-    builder.phase(SEED_API, &[SEED_MACHINE], minutes(6), |phase| Box::pin(wait_for_api(phase, Duration::from_secs(300))));
+    builder.phase(SEED_MACHINE, &[CLOUD, MACHINE_IMAGE], minutes(2), |phase| {
+        Box::pin(make_machine(phase))
+    });
+    builder.phase(SEED_API, &[SEED_MACHINE], minutes(6), |phase| {
+        Box::pin(wait_for_api(phase, Duration::from_secs(300)))
+    });
     // Both run our own image: they need its digest.
-    builder.phase(SEED_SYSTEM, &[SEED_API, IMAGES], minutes(2), |phase| Box::pin(apply_system(phase)));
-    builder.phase(DEFINITIONS, &[SEED_API], minutes(2), |phase| Box::pin(apply_definitions(phase)));
-    builder.phase(SEED_READY, &[SEED_SYSTEM], minutes(5), |phase| Box::pin(wait_for_system(phase, Duration::from_secs(240))));
-    builder.phase(OPERATOR, &[DEFINITIONS, IMAGES], minutes(2), |phase| Box::pin(garden::apply(phase)));
-    builder.phase(GARDEN, &[OPERATOR], minutes(6), |phase| Box::pin(garden::wait(phase, Duration::from_secs(300))));
-    builder.phase(CONTENT, &[GARDEN], minutes(2), |phase| Box::pin(garden::apply_content(phase)));
-    builder.phase(GARDENLET, &[GARDEN], minutes(3), |phase| Box::pin(gardenlet::apply(phase)));
+    builder.phase(SEED_SYSTEM, &[SEED_API, IMAGES], minutes(2), |phase| {
+        Box::pin(apply_system(phase))
+    });
+    builder.phase(DEFINITIONS, &[SEED_API], minutes(2), |phase| {
+        Box::pin(apply_definitions(phase))
+    });
+    builder.phase(SEED_READY, &[SEED_SYSTEM], minutes(5), |phase| {
+        Box::pin(wait_for_system(phase, Duration::from_secs(240)))
+    });
+    builder.phase(OPERATOR, &[DEFINITIONS, IMAGES], minutes(2), |phase| {
+        Box::pin(garden::apply(phase))
+    });
+    builder.phase(GARDEN, &[OPERATOR], minutes(6), |phase| {
+        Box::pin(garden::wait(phase, Duration::from_secs(300)))
+    });
+    builder.phase(CONTENT, &[GARDEN], minutes(2), |phase| {
+        Box::pin(garden::apply_content(phase))
+    });
+    builder.phase(GARDENLET, &[GARDEN], minutes(3), |phase| {
+        Box::pin(gardenlet::apply(phase))
+    });
     let needs = [GARDENLET, CONTENT];
-    builder.phase(SEED_REGISTERED, &needs, minutes(4), |phase| Box::pin(gardenlet::wait(phase, Duration::from_secs(180))));
+    builder.phase(SEED_REGISTERED, &needs, minutes(4), |phase| {
+        Box::pin(gardenlet::wait(phase, Duration::from_secs(180)))
+    });
     if with_shoot {
         let needs = [SEED_REGISTERED];
-        builder.phase(SHOOT, &needs, minutes(6), |phase| Box::pin(shoot::make(phase, Duration::from_secs(300))));
+        builder.phase(SHOOT, &needs, minutes(6), |phase| {
+            Box::pin(shoot::make(phase, Duration::from_secs(300)))
+        });
     }
     Ok(builder.graph.build()?)
 }
@@ -171,18 +200,38 @@ fn summarize(context: &Context, report: Report<UpError>) -> Result<Summary, UpEr
     for task in report.tasks {
         let name = task.id.name();
         match task.outcome {
-            Outcome::Failed(source) => return Err(UpError::Phase { phase: name, source: Box::new(source) }),
+            Outcome::Failed(source) => {
+                return Err(UpError::Phase {
+                    phase: name,
+                    source: Box::new(source),
+                });
+            }
             Outcome::TimedOut(deadline) => {
-                return Err(UpError::Deadline { phase: name, seconds: deadline.as_secs(), last: context.last_detail(name) });
+                return Err(UpError::Deadline {
+                    phase: name,
+                    seconds: deadline.as_secs(),
+                    last: context.last_detail(name),
+                });
             }
             Outcome::Succeeded | Outcome::Skipped | Outcome::Blocked | Outcome::Cancelled => {}
         }
         let changed = context.has_changed(name);
         let waited = context.has_waited(name);
-        phases.push(PhaseTime { name, started: task.started.unwrap_or_default(), took: task.took, changed, waited });
+        phases.push(PhaseTime {
+            name,
+            started: task.started.unwrap_or_default(),
+            took: task.took,
+            changed,
+            waited,
+        });
     }
     let landscape = context.settings.landscape.clone();
-    Ok(Summary { landscape, phases, took, changed: context.has_changed_anything() })
+    Ok(Summary {
+        landscape,
+        phases,
+        took,
+        changed: context.has_changed_anything(),
+    })
 }
 
 #[cfg(test)]
@@ -206,7 +255,8 @@ mod tests {
             gardenlet <- garden ready
             seed takes shoots <- cloud profile and project, gardenlet
             first shoot <- seed takes shoots
-        "#]].assert_eq(&flow(true).unwrap().describe());
+        "#]]
+        .assert_eq(&flow(true).unwrap().describe());
     }
 
     #[test]

@@ -16,8 +16,11 @@ use crate::samples;
 use crate::seed::CLOUD_API;
 
 /// What a Garden must say of itself before it is used.
-const CONDITIONS: [&str; 3] =
-    ["RuntimeComponentsHealthy", "VirtualComponentsHealthy", "VirtualGardenAPIServerAvailable"];
+const CONDITIONS: [&str; 3] = [
+    "RuntimeComponentsHealthy",
+    "VirtualComponentsHealthy",
+    "VirtualGardenAPIServerAvailable",
+];
 
 /// Deploys the operator and what it needs, and says what garden is wished.
 pub(crate) async fn apply(phase: Phase) -> Result<(), UpError> {
@@ -63,7 +66,9 @@ fn garden_state(garden: &Garden) -> Progress {
 
 /// Whether the last operation succeeded and the conditions hold; otherwise the first thing that is missing.
 pub(crate) fn state(operation: Option<&LastOperation>, conditions: &[Condition], needed: &[&str]) -> Progress {
-    let Some(operation) = operation else { return Progress::Waiting("not begun yet".to_owned()) };
+    let Some(operation) = operation else {
+        return Progress::Waiting("not begun yet".to_owned());
+    };
     if word(&operation.state) != "Succeeded" {
         let text = format!("{}% {}", operation.progress, operation.description);
         return Progress::Waiting(text.trim_end().to_owned());
@@ -73,16 +78,21 @@ pub(crate) fn state(operation: Option<&LastOperation>, conditions: &[Condition],
 
 /// The first of the needed conditions that does not hold, and why.
 pub(crate) fn missing_condition(conditions: &[Condition], needed: &[&str]) -> Option<String> {
-    needed.iter().find_map(|name| match conditions.iter().find(|condition| condition.type_ == *name) {
-        None => Some(format!("{name} is unknown")),
-        Some(condition) if word(&condition.status) == "True" => None,
-        Some(condition) => Some(format!("{name}: {}", condition.message)),
-    })
+    needed.iter().find_map(
+        |name| match conditions.iter().find(|condition| condition.type_ == *name) {
+            None => Some(format!("{name} is unknown")),
+            Some(condition) if word(&condition.status) == "True" => None,
+            Some(condition) => Some(format!("{name}: {}", condition.message)),
+        },
+    )
 }
 
 /// An enum of the API as users read it.
 fn word<T: Serialize>(value: &T) -> String {
-    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+    serde_json::to_value(value)
+        .ok()
+        .and_then(|value| value.as_str().map(str::to_owned))
+        .unwrap_or_default()
 }
 
 /// Puts into the garden what its users find there.
@@ -104,19 +114,35 @@ mod tests {
     use super::*;
 
     fn condition(type_: &str, status: ConditionStatus) -> Condition {
-        Condition { type_: type_.to_owned(), status, message: "why".to_owned(), ..Condition::default() }
+        Condition {
+            type_: type_.to_owned(),
+            status,
+            message: "why".to_owned(),
+            ..Condition::default()
+        }
     }
 
     #[test]
     fn the_first_thing_that_is_missing_is_told() {
-        let operation = |state| LastOperation { state, progress: 40, description: "Waiting".into(), ..LastOperation::default() };
+        let operation = |state| LastOperation {
+            state,
+            progress: 40,
+            description: "Waiting".into(),
+            ..LastOperation::default()
+        };
         let done = operation(LastOperationState::Succeeded);
         let busy = operation(LastOperationState::Processing);
-        let (good, bad) = (condition("A", ConditionStatus::True), condition("B", ConditionStatus::False));
+        let (good, bad) = (
+            condition("A", ConditionStatus::True),
+            condition("B", ConditionStatus::False),
+        );
         let waiting = |text: &str| Progress::Waiting(text.to_owned());
         assert_eq!(state(None, &[], &[]), waiting("not begun yet"));
         assert_eq!(state(Some(&busy), &[], &[]), waiting("40% Waiting"));
-        assert_eq!(state(Some(&done), &[good.clone()], &["A", "B"]), waiting("B is unknown"));
+        assert_eq!(
+            state(Some(&done), std::slice::from_ref(&good), &["A", "B"]),
+            waiting("B is unknown")
+        );
         assert_eq!(state(Some(&done), &[good.clone(), bad], &["A", "B"]), waiting("B: why"));
         assert_eq!(state(Some(&done), &[good], &["A"]), Progress::Done);
     }

@@ -39,7 +39,10 @@ pub(crate) async fn apply(phase: Phase) -> Result<(), UpError> {
     let context = &phase.context;
     let seed = context.seed()?;
     let secrets: Api<Secret> = Api::namespaced(seed.client(), "garden");
-    let existing = secrets.get_opt(GARDENLET_KUBECONFIG).await.map_err(failed("read gardenlet's kubeconfig"))?;
+    let existing = secrets
+        .get_opt(GARDENLET_KUBECONFIG)
+        .await
+        .map_err(failed("read gardenlet's kubeconfig"))?;
     let kubeconfig = match existing.as_ref().and_then(|secret| usable_kubeconfig(context, secret)) {
         Some(kubeconfig) => kubeconfig,
         None => {
@@ -83,7 +86,10 @@ async fn new_kubeconfig(phase: &Phase) -> Result<String, UpError> {
         server: format!("https://{}", context.domain.garden_host()),
         authority: certificate_authority(&context.seed()?.client()).await?,
         proxy: None,
-        client: ClientCertificate { certificate, key: key.to_pem() },
+        client: ClientCertificate {
+            certificate,
+            key: key.to_pem(),
+        },
     };
     Ok(kubeconfig.to_yaml()?)
 }
@@ -106,8 +112,10 @@ async fn sign(garden: Client, request: &str) -> Result<String, UpError> {
         },
     });
     let object: CertificateSigningRequest = serde_json::from_value(object)?;
-    let mut created =
-        requests.create(&PostParams::default(), &object).await.map_err(failed("create gardenlet's signing request"))?;
+    let mut created = requests
+        .create(&PostParams::default(), &object)
+        .await
+        .map_err(failed("create gardenlet's signing request"))?;
     let approval = json!({
         "conditions": [{
             "type": "Approved",
@@ -121,9 +129,11 @@ async fn sign(garden: Client, request: &str) -> Result<String, UpError> {
         .replace_subresource("approval", REQUEST, &PostParams::default(), &created)
         .await
         .map_err(failed("approve gardenlet's signing request"))?;
-    let signed = until(&requests, REQUEST, "to be signed", SIGNING, |request| match request.and_then(certificate_of) {
-        Some(_) => Progress::Done,
-        None => Progress::Waiting("not signed yet".to_owned()),
+    let signed = until(&requests, REQUEST, "to be signed", SIGNING, |request| {
+        match request.and_then(certificate_of) {
+            Some(_) => Progress::Done,
+            None => Progress::Waiting("not signed yet".to_owned()),
+        }
     })
     .await?;
     Ok(signed.as_ref().and_then(certificate_of).unwrap_or_default())
@@ -152,5 +162,8 @@ pub(crate) async fn wait(phase: Phase, deadline: Duration) -> Result<(), UpError
 }
 
 fn failed(step: &'static str) -> impl FnOnce(kube::Error) -> UpError {
-    move |source| UpError::Request { step: step.to_owned(), source: Box::new(source) }
+    move |source| UpError::Request {
+        step: step.to_owned(),
+        source: Box::new(source),
+    }
 }

@@ -47,7 +47,11 @@ struct Line {
 impl Default for Console {
     fn default() -> Self {
         let terminal = std::io::stderr().is_terminal().then(MultiProgress::new);
-        Self { began: Instant::now(), terminal, lines: Mutex::default() }
+        Self {
+            began: Instant::now(),
+            terminal,
+            lines: Mutex::default(),
+        }
     }
 }
 
@@ -56,7 +60,11 @@ impl Console {
         match &self.terminal {
             Some(terminal) => drop(terminal.println(text)),
             None => {
-                let _ = writeln!(std::io::stderr(), "{:7.1} s  {text}", self.began.elapsed().as_secs_f64());
+                let _ = writeln!(
+                    std::io::stderr(),
+                    "{:7.1} s  {text}",
+                    self.began.elapsed().as_secs_f64()
+                );
             }
         }
     }
@@ -75,7 +83,13 @@ impl Progress for Console {
         if self.terminal.is_none() {
             self.say(&format!("{phase} ..."));
         }
-        self.lines.lock().insert(phase, Line { bar, said: BTreeSet::new() });
+        self.lines.lock().insert(
+            phase,
+            Line {
+                bar,
+                said: BTreeSet::new(),
+            },
+        );
     }
 
     fn detail(&self, phase: &'static str, text: &str) {

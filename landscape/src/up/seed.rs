@@ -15,9 +15,7 @@ use super::cloud::tail;
 use super::cluster::Cluster;
 use super::context::Phase;
 use super::error::UpError;
-use crate::seed::{
-    API_SERVER, CLOUD_API, CLUSTER_DNS, CLUSTER_DOMAIN, KUBELET_CLIENT, MACHINE, NETWORK, POD_RANGE,
-};
+use crate::seed::{API_SERVER, CLOUD_API, CLUSTER_DNS, CLUSTER_DOMAIN, KUBELET_CLIENT, MACHINE, NETWORK, POD_RANGE};
 
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -27,13 +25,22 @@ const VOLUMES: &str = "/var/lib/kubeception/volumes";
 /// Waits until the seed's API server is ready, and keeps a client for it.
 pub(crate) async fn wait_for_api(phase: Phase, deadline: Duration) -> Result<(), UpError> {
     let context = &phase.context;
-    let kubeconfig = context.pki.administrator(&context.domain, Some(context.proxy_url())).to_yaml()?;
+    let kubeconfig = context
+        .pki
+        .administrator(&context.domain, Some(context.proxy_url()))
+        .to_yaml()?;
     let cluster = Cluster::connect("seed", &kubeconfig).await?;
     let client = cluster.client();
-    let waited = poll("the seed's API server to be ready", deadline, PAUSE, || is_ready(client.clone(), &phase)).await;
+    let waited = poll("the seed's API server to be ready", deadline, PAUSE, || {
+        is_ready(client.clone(), &phase)
+    })
+    .await;
     if waited.is_err() {
         let console = context.cloud.console(MACHINE).await.unwrap_or_default();
-        return Err(UpError::Machine { message: "its API server is not ready".to_owned(), console: tail(&console) });
+        return Err(UpError::Machine {
+            message: "its API server is not ready".to_owned(),
+            console: tail(&console),
+        });
     }
     let _ = context.seed.set(cluster);
     Ok(())
@@ -90,7 +97,10 @@ pub(crate) async fn apply_system(phase: Phase) -> Result<(), UpError> {
 
 /// Applies the definitions of our kinds and of the Gateway API's.
 pub(crate) async fn apply_definitions(phase: Phase) -> Result<(), UpError> {
-    let definitions = api::crds::all().iter().map(serde_json::to_value).collect::<Result<Vec<Value>, _>>()?;
+    let definitions = api::crds::all()
+        .iter()
+        .map(serde_json::to_value)
+        .collect::<Result<Vec<Value>, _>>()?;
     phase.context.seed()?.apply_all(&phase, definitions).await
 }
 
@@ -106,10 +116,16 @@ pub(crate) async fn wait_for_system(phase: Phase, deadline: Duration) -> Result<
     .await?;
     let deployments: Api<Deployment> = Api::namespaced(client, "kube-system");
     for name in ["coredns", "cloud-controller-manager-local"] {
-        until(&deployments, name, "to be available", deadline, |deployment| match deployment {
-            Some(deployment) if is_available(deployment) => Progress::Done,
-            _ => wait(&phase, &format!("{name} is not available")),
-        })
+        until(
+            &deployments,
+            name,
+            "to be available",
+            deadline,
+            |deployment| match deployment {
+                Some(deployment) if is_available(deployment) => Progress::Done,
+                _ => wait(&phase, &format!("{name} is not available")),
+            },
+        )
         .await?;
     }
     Ok(())
@@ -117,7 +133,10 @@ pub(crate) async fn wait_for_system(phase: Phase, deadline: Duration) -> Result<
 
 fn is_node_ready(node: &Node) -> bool {
     let conditions = node.status.as_ref().and_then(|status| status.conditions.as_ref());
-    conditions.into_iter().flatten().any(|condition| condition.type_ == "Ready" && condition.status == "True")
+    conditions
+        .into_iter()
+        .flatten()
+        .any(|condition| condition.type_ == "Ready" && condition.status == "True")
 }
 
 /// Tells what is waited for.

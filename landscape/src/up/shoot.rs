@@ -35,11 +35,17 @@ pub(crate) async fn make(phase: Phase, deadline: Duration) -> Result<(), UpError
     .await?;
 
     phase.detail("asking its API server");
-    let name = ShootName { project: PROJECT.to_owned(), name: SHOOT.to_owned() };
+    let name = ShootName {
+        project: PROJECT.to_owned(),
+        name: SHOOT.to_owned(),
+    };
     let access = Access::new(&context.settings.landscape, context.proxy());
     let kubeconfig = access.shoot_kubeconfig(&garden.client(), &name).await?;
     let client = Cluster::connect("shoot", &kubeconfig).await?.client();
-    poll("the shoot's API server to be ready", ANSWER, PAUSE, || is_ready(client.clone(), &phase)).await?;
+    poll("the shoot's API server to be ready", ANSWER, PAUSE, || {
+        is_ready(client.clone(), &phase)
+    })
+    .await?;
     Ok(())
 }
 

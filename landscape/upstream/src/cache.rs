@@ -61,7 +61,10 @@ impl Cache {
 
     /// Whether all programs of a component are there.
     pub fn has(&self, component: &Component) -> bool {
-        component.binaries.iter().all(|binary| self.binary(component, binary).is_file())
+        component
+            .binaries
+            .iter()
+            .all(|binary| self.binary(component, binary).is_file())
     }
 }
 
@@ -71,15 +74,27 @@ mod tests {
 
     #[test]
     fn the_first_variable_that_is_set_wins() {
-        let cases: [(&[(&str, &str)], Option<&str>); 5] = [
-            (&[("KUBECEPTION_CACHE", "/k"), ("XDG_CACHE_HOME", "/x"), ("HOME", "/h")], Some("/k")),
+        type Case<'a> = (&'a [(&'a str, &'a str)], Option<&'a str>);
+        let cases: [Case<'_>; 5] = [
+            (
+                &[("KUBECEPTION_CACHE", "/k"), ("XDG_CACHE_HOME", "/x"), ("HOME", "/h")],
+                Some("/k"),
+            ),
             (&[("XDG_CACHE_HOME", "/x"), ("HOME", "/h")], Some("/x/kubeception")),
             (&[("HOME", "/h")], Some("/h/.cache/kubeception")),
-            (&[("KUBECEPTION_CACHE", ""), ("HOME", "/h")], Some("/h/.cache/kubeception")),
+            (
+                &[("KUBECEPTION_CACHE", ""), ("HOME", "/h")],
+                Some("/h/.cache/kubeception"),
+            ),
             (&[], None),
         ];
         for (variables, expected) in cases {
-            let lookup = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into());
+            let lookup = |name: &str| {
+                variables
+                    .iter()
+                    .find(|(key, _)| *key == name)
+                    .map(|(_, value)| value.into())
+            };
             let root = Cache::from_variables(lookup).ok().map(|cache| cache.root);
             assert_eq!(root, expected.map(PathBuf::from), "{variables:?}");
         }

@@ -45,7 +45,9 @@ impl Component {
     /// The `-ldflags` of the build: no symbols, and the version that the program says of itself.
     pub fn linker_flags(&self) -> String {
         let (GoBuild::OwnMain { variables, .. } | GoBuild::Install { variables, .. }) = self.go;
-        let settings = variables.iter().map(|(variable, value)| format!(" -X {variable}={value}"));
+        let settings = variables
+            .iter()
+            .map(|(variable, value)| format!(" -X {variable}={value}"));
         std::iter::once("-s -w".to_owned()).chain(settings).collect()
     }
 }
@@ -93,7 +95,10 @@ pub const COREDNS: Component = Component {
     name: "coredns",
     version: "1.12.4",
     binaries: &["coredns"],
-    go: GoBuild::Install { packages: &["github.com/coredns/coredns"], variables: &[] },
+    go: GoBuild::Install {
+        packages: &["github.com/coredns/coredns"],
+        variables: &[],
+    },
     build_estimate: Duration::from_secs(140),
 };
 
@@ -118,12 +123,17 @@ mod tests {
     #[test]
     fn linker_flags_strip_and_set_versions() {
         assert_eq!(COREDNS.linker_flags(), "-s -w");
-        assert_eq!(CONTAINERD.linker_flags(), "-s -w -X github.com/containerd/containerd/v2/version.Version=v2.2.1");
+        assert_eq!(
+            CONTAINERD.linker_flags(),
+            "-s -w -X github.com/containerd/containerd/v2/version.Version=v2.2.1"
+        );
     }
 
     #[test]
     fn the_recipe_requires_the_version_it_is_for() {
-        let GoBuild::OwnMain { files, .. } = KUBERNETES.go else { panic!("Kubernetes has a main package of ours") };
+        let GoBuild::OwnMain { files, .. } = KUBERNETES.go else {
+            panic!("Kubernetes has a main package of ours")
+        };
         let (_, module) = files.iter().find(|(name, _)| *name == "go.mod").unwrap();
         assert!(module.contains(&format!("k8s.io/kubernetes v{}", KUBERNETES.version)));
     }

@@ -140,20 +140,28 @@ fn bring(
     for source in sources {
         recreate(&staging).map_err(EnsureError::Cache)?;
         report.started(component, source.name());
-        let outcome = source.provide(component, &staging, report).map_err(|error| EnsureError::Source {
-            component: component.directory(),
-            from: source.name(),
-            source: error,
-        })?;
+        let outcome = source
+            .provide(component, &staging, report)
+            .map_err(|error| EnsureError::Source {
+                component: component.directory(),
+                from: source.name(),
+                source: error,
+            })?;
         if outcome == Outcome::NotOffered {
             continue;
         }
         if let Some(binary) = component.binaries.iter().find(|binary| !staging.join(binary).is_file()) {
-            return Err(EnsureError::Incomplete { component: component.directory(), from: source.name(), binary });
+            return Err(EnsureError::Incomplete {
+                component: component.directory(),
+                from: source.name(),
+                binary,
+            });
         }
         return publish(&staging, &cache.component(component)).map_err(EnsureError::Cache);
     }
-    Err(EnsureError::NotOffered { component: component.directory() })
+    Err(EnsureError::NotOffered {
+        component: component.directory(),
+    })
 }
 
 fn recreate(directory: &Path) -> io::Result<()> {
@@ -215,8 +223,16 @@ mod tests {
         }
     }
 
-    const DOWNLOAD: Fake = Fake { name: "download", offers: "coredns", binaries: 9 };
-    const BUILD: Fake = Fake { name: "build", offers: "containerd", binaries: 9 };
+    const DOWNLOAD: Fake = Fake {
+        name: "download",
+        offers: "coredns",
+        binaries: 9,
+    };
+    const BUILD: Fake = Fake {
+        name: "build",
+        offers: "containerd",
+        binaries: 9,
+    };
 
     #[test]
     fn each_component_comes_from_the_first_source_that_offers_it() {
@@ -224,10 +240,22 @@ mod tests {
         let cache = Cache::new(directory.path());
         let log = Log::default();
         ensure(&cache, &[CONTAINERD, COREDNS], &[&DOWNLOAD, &BUILD], &log).unwrap();
-        let expected = ["containerd from download", "containerd from build", "containerd done", "coredns from download", "coredns done"];
+        let expected = [
+            "containerd from download",
+            "containerd from build",
+            "containerd done",
+            "coredns from download",
+            "coredns done",
+        ];
         assert_eq!(*log.0.borrow(), expected);
-        assert_eq!(fs_err::read_to_string(cache.binary(&COREDNS, "coredns")).unwrap(), "download");
-        assert_eq!(fs_err::read_to_string(cache.binary(&CONTAINERD, "ctr")).unwrap(), "build");
+        assert_eq!(
+            fs_err::read_to_string(cache.binary(&COREDNS, "coredns")).unwrap(),
+            "download"
+        );
+        assert_eq!(
+            fs_err::read_to_string(cache.binary(&CONTAINERD, "ctr")).unwrap(),
+            "build"
+        );
 
         log.0.borrow_mut().clear();
         ensure(&cache, &[CONTAINERD, COREDNS], &[&DOWNLOAD, &BUILD], &log).unwrap();
@@ -238,7 +266,11 @@ mod tests {
     fn an_incomplete_component_is_not_published() {
         let directory = tempfile::tempdir().unwrap();
         let cache = Cache::new(directory.path());
-        let partial = Fake { name: "build", offers: "containerd", binaries: 1 };
+        let partial = Fake {
+            name: "build",
+            offers: "containerd",
+            binaries: 1,
+        };
         let error = ensure(&cache, &[CONTAINERD], &[&partial], &Log::default()).unwrap_err();
         assert_eq!(error.to_string(), "build did not bring ctr of containerd-2.2.1");
         assert!(!cache.component(&CONTAINERD).exists());

@@ -30,7 +30,11 @@ impl Source for GoModules {
                 }
                 for binary in component.binaries {
                     let mut command = go("build", component);
-                    command.arg("-o").arg(directory.join(binary)).arg(".").current_dir(&recipe);
+                    command
+                        .arg("-o")
+                        .arg(directory.join(binary))
+                        .arg(".")
+                        .current_dir(&recipe);
                     run(command, component, report)?;
                 }
                 fs_err::remove_dir_all(&recipe)?;
@@ -38,7 +42,11 @@ impl Source for GoModules {
             GoBuild::Install { packages, .. } => {
                 let mut command = go("install", component);
                 command.env("GOBIN", directory).current_dir(directory);
-                command.args(packages.iter().map(|package| format!("{package}@v{}", component.version)));
+                command.args(
+                    packages
+                        .iter()
+                        .map(|package| format!("{package}@v{}", component.version)),
+                );
                 run(command, component, report)?;
             }
         }
@@ -49,7 +57,11 @@ impl Source for GoModules {
 /// `-v` names every package as it is compiled: that is the progress that can be shown.
 fn go(verb: &str, component: &Component) -> Command {
     let mut command = Command::new("go");
-    command.arg(verb).args(["-v", "-trimpath", "-ldflags"]).arg(component.linker_flags()).env("CGO_ENABLED", "0");
+    command
+        .arg(verb)
+        .args(["-v", "-trimpath", "-ldflags"])
+        .arg(component.linker_flags())
+        .env("CGO_ENABLED", "0");
     // A workspace or a vendor folder of the user's must not reach into the build.
     command.env("GOWORK", "off").env("GOFLAGS", "-mod=readonly");
     command
@@ -57,7 +69,10 @@ fn go(verb: &str, component: &Component) -> Command {
 
 fn run(mut command: Command, component: &Component, report: &dyn Report) -> Result<(), SourceError> {
     let shown = format!("go {}", command.get_args().next().unwrap_or_default().to_string_lossy());
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|source| SourceError::Start {
         program: "go",
         remedy: "install Go 1.26 or later (https://go.dev/dl) and put it into the path",
@@ -68,8 +83,15 @@ fn run(mut command: Command, component: &Component, report: &dyn Report) -> Resu
     if let Some(stderr) = child.stderr.take() {
         for line in BufReader::new(stderr).lines() {
             let line = line?;
-            *(if line.starts_with("go: ") { &mut downloaded } else { &mut compiled }) += 1;
-            report.progress(component, &format!("{downloaded} modules downloaded, {compiled} packages compiled"));
+            *(if line.starts_with("go: ") {
+                &mut downloaded
+            } else {
+                &mut compiled
+            }) += 1;
+            report.progress(
+                component,
+                &format!("{downloaded} modules downloaded, {compiled} packages compiled"),
+            );
             if last_lines.len() == SHOWN_LINES {
                 last_lines.pop_front();
             }
@@ -81,5 +103,9 @@ fn run(mut command: Command, component: &Component, report: &dyn Report) -> Resu
         return Ok(());
     }
     let output = Vec::from(last_lines).join("\n");
-    Err(SourceError::Command { command: format!("{shown} of {}", component.directory()), status, output })
+    Err(SourceError::Command {
+        command: format!("{shown} of {}", component.directory()),
+        status,
+        output,
+    })
 }

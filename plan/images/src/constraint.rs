@@ -27,7 +27,10 @@ impl Constraint {
             .split("||")
             .map(parse_alternative)
             .collect::<Result<Vec<_>, _>>()
-            .map_err(|source| ConstraintError { constraint: constraint.to_owned(), source })?;
+            .map_err(|source| ConstraintError {
+                constraint: constraint.to_owned(),
+                source,
+            })?;
         let exact = Version::parse(constraint.trim().trim_start_matches(['=', 'v', ' '])).is_ok();
         Ok(Self { alternatives, exact })
     }
@@ -36,7 +39,9 @@ impl Constraint {
     pub fn matches(&self, version: &Version) -> bool {
         // A pre-release or build of a version is served like the version itself: distributions mark their builds this way.
         let bare = Version::new(version.major, version.minor, version.patch);
-        self.alternatives.iter().any(|alternative| alternative.matches(version) || alternative.matches(&bare))
+        self.alternatives
+            .iter()
+            .any(|alternative| alternative.matches(version) || alternative.matches(&bare))
     }
 
     /// Whether the set is one version.
@@ -63,7 +68,11 @@ fn parse_alternative(alternative: &str) -> Result<VersionReq, semver::Error> {
 
 fn comparator(operator: &str, version: &str) -> String {
     let is_wildcard = version.contains(['x', 'X', '*']);
-    let operator = if operator.is_empty() && !is_wildcard { "=" } else { operator };
+    let operator = if operator.is_empty() && !is_wildcard {
+        "="
+    } else {
+        operator
+    };
     format!("{operator}{version}")
 }
 
@@ -75,10 +84,16 @@ mod tests {
     fn check(constraint: &str, matching: &[&str], other: &[&str]) {
         let parsed = Constraint::parse(constraint).unwrap();
         for version in matching {
-            assert!(parsed.matches(&Version::parse(version).unwrap()), "{constraint} should match {version}");
+            assert!(
+                parsed.matches(&Version::parse(version).unwrap()),
+                "{constraint} should match {version}"
+            );
         }
         for version in other {
-            assert!(!parsed.matches(&Version::parse(version).unwrap()), "{constraint} should not match {version}");
+            assert!(
+                !parsed.matches(&Version::parse(version).unwrap()),
+                "{constraint} should not match {version}"
+            );
         }
     }
 
@@ -96,7 +111,13 @@ mod tests {
 
     #[test]
     fn only_one_full_version_is_exact() {
-        for (constraint, exact) in [("1.35.4", true), ("v1.35.4", true), ("1.35", false), (">= 1.35.4", false), ("*", false)] {
+        for (constraint, exact) in [
+            ("1.35.4", true),
+            ("v1.35.4", true),
+            ("1.35", false),
+            (">= 1.35.4", false),
+            ("*", false),
+        ] {
             assert_eq!(Constraint::parse(constraint).unwrap().is_exact(), exact, "{constraint}");
         }
     }

@@ -108,8 +108,10 @@ impl ImageVector {
         let Some(path) = std::env::var_os(OVERWRITE_ENVIRONMENT).filter(|path| !path.is_empty()) else {
             return Ok(embedded);
         };
-        let text = std::fs::read_to_string(&path)
-            .map_err(|source| ImageVectorError::Read { path: path.to_string_lossy().into_owned(), source })?;
+        let text = std::fs::read_to_string(&path).map_err(|source| ImageVectorError::Read {
+            path: path.to_string_lossy().into_owned(),
+            source,
+        })?;
         embedded.with_overwrite(&text)
     }
 
@@ -144,7 +146,10 @@ impl ImageVector {
             .reduce(|best, next| if next.0 > best.0 { next } else { best });
         match best {
             Some((_, source)) => Ok(source.image(parsed.as_ref())),
-            None => Err(ImageNotFound { name: name.to_owned(), version: version.map(str::to_owned) }),
+            None => Err(ImageNotFound {
+                name: name.to_owned(),
+                version: version.map(str::to_owned),
+            }),
         }
     }
 }
@@ -159,22 +164,32 @@ enum Fit {
 
 impl ImageSource {
     fn key(&self) -> (&str, Option<&str>, Option<&str>) {
-        (&self.name, self.target_version.as_deref(), self.runtime_version.as_deref())
+        (
+            &self.name,
+            self.target_version.as_deref(),
+            self.runtime_version.as_deref(),
+        )
     }
 
     fn check(&self) -> Result<(), ImageVectorError> {
         if self.repository.is_none() && self.reference.is_none() {
-            return Err(ImageVectorError::NoRepository { name: self.name.clone() });
+            return Err(ImageVectorError::NoRepository {
+                name: self.name.clone(),
+            });
         }
         for constraint in self.target_version.iter().chain(&self.runtime_version) {
-            Constraint::parse(constraint)
-                .map_err(|source| ImageVectorError::Constraint { name: self.name.clone(), source })?;
+            Constraint::parse(constraint).map_err(|source| ImageVectorError::Constraint {
+                name: self.name.clone(),
+                source,
+            })?;
         }
         Ok(())
     }
 
     fn fit(&self, version: Option<&Version>) -> Option<Fit> {
-        let Some(target) = &self.target_version else { return Some(Fit::Any) };
+        let Some(target) = &self.target_version else {
+            return Some(Fit::Any);
+        };
         // Entries were checked when they were read; one added by hand that cannot be read fits nothing.
         let constraint = Constraint::parse(target).ok()?;
         let fits = constraint.matches(version?);
@@ -183,10 +198,19 @@ impl ImageSource {
 
     fn image(&self, version: Option<&Version>) -> Image {
         if let Some(reference) = &self.reference {
-            return Image { repository: reference.clone(), tag: None };
+            return Image {
+                repository: reference.clone(),
+                tag: None,
+            };
         }
-        let tag = self.tag.clone().or_else(|| version.map(|version| format!("v{version}")));
-        Image { repository: self.repository.clone().unwrap_or_default(), tag }
+        let tag = self
+            .tag
+            .clone()
+            .or_else(|| version.map(|version| format!("v{version}")));
+        Image {
+            repository: self.repository.clone().unwrap_or_default(),
+            tag,
+        }
     }
 }
 
@@ -217,21 +241,36 @@ images:
     #[test]
     fn the_embedded_vector_names_every_component() {
         let vector = ImageVector::embedded().unwrap();
-        let versioned = ["kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy", "hyperkube"];
+        let versioned = [
+            "kube-apiserver",
+            "kube-controller-manager",
+            "kube-scheduler",
+            "kube-proxy",
+            "hyperkube",
+        ];
         for name in versioned {
             assert!(vector.find(name, Some("1.35.4")).is_ok(), "{name}");
         }
         for name in ["etcd", "coredns", "pause", "kubeception"] {
             assert!(vector.find(name, None).is_ok(), "{name}");
         }
-        assert!(vector.images.iter().all(|image| image.repository.as_ref().unwrap().starts_with(REGISTRY_HOST)));
+        assert!(
+            vector
+                .images
+                .iter()
+                .all(|image| image.repository.as_ref().unwrap().starts_with(REGISTRY_HOST))
+        );
     }
 
     #[test]
     fn our_own_images_carry_the_version_of_the_workspace() {
         let vector = ImageVector::embedded().unwrap();
         for name in ["pause", "kubeception"] {
-            assert_eq!(vector.find(name, None).unwrap().tag.as_deref(), Some(env!("CARGO_PKG_VERSION")), "{name}");
+            assert_eq!(
+                vector.find(name, None).unwrap().tag.as_deref(),
+                Some(env!("CARGO_PKG_VERSION")),
+                "{name}"
+            );
         }
     }
 
@@ -251,8 +290,15 @@ images:
             ("e", None, Err("there is no image e")),
         ];
         for (name, version, expected) in cases {
-            let found = vector.find(name, version).map(|image| image.to_string()).map_err(|error| error.to_string());
-            assert_eq!(found, expected.map(str::to_owned).map_err(str::to_owned), "{name} {version:?}");
+            let found = vector
+                .find(name, version)
+                .map(|image| image.to_string())
+                .map_err(|error| error.to_string());
+            assert_eq!(
+                found,
+                expected.map(str::to_owned).map_err(str::to_owned),
+                "{name} {version:?}"
+            );
         }
     }
 
@@ -277,8 +323,14 @@ images:
     #[test]
     fn bad_entries_are_refused_by_name() {
         let cases = [
-            ("{images: [{name: a, tag: x}]}", "image a has neither repository nor ref"),
-            ("{images: [{name: a, repository: r, targetVersion: '>= x'}]}", "image a has a bad version constraint"),
+            (
+                "{images: [{name: a, tag: x}]}",
+                "image a has neither repository nor ref",
+            ),
+            (
+                "{images: [{name: a, repository: r, targetVersion: '>= x'}]}",
+                "image a has a bad version constraint",
+            ),
             ("{images: 3}", "failed to parse the image vector"),
         ];
         for (text, expected) in cases {

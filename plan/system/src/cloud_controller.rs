@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use crate::Object;
 use crate::object::{
-    NAMESPACE, cluster_role, cluster_role_binding, http_probe, restricted_container, restricted_pod, rule, service_account,
+    NAMESPACE, cluster_role, cluster_role_binding, http_probe, restricted_container, restricted_pod, rule,
+    service_account,
 };
 
 const NAME: &str = "cloud-controller-manager-local";
@@ -30,7 +31,11 @@ pub fn plan_cloud_controller(controller: &CloudController) -> Vec<Object> {
     vec![
         service_account(NAME),
         cluster_role("system:cloud-controller-manager-local", &rules()),
-        cluster_role_binding("system:cloud-controller-manager-local", "system:cloud-controller-manager-local", NAME),
+        cluster_role_binding(
+            "system:cloud-controller-manager-local",
+            "system:cloud-controller-manager-local",
+            NAME,
+        ),
         secret(controller),
         deployment(controller),
     ]
@@ -42,7 +47,11 @@ fn rules() -> Vec<Value> {
         rule(&[""], &["services/status"], &["update", "patch"]),
         rule(&[""], &["nodes"], &["get", "list", "watch"]),
         rule(&["", "events.k8s.io"], &["events"], &["create", "patch", "update"]),
-        rule(&["coordination.k8s.io"], &["leases"], &["get", "list", "watch", "create", "update", "patch"]),
+        rule(
+            &["coordination.k8s.io"],
+            &["leases"],
+            &["get", "list", "watch", "create", "update", "patch"],
+        ),
     ]
 }
 

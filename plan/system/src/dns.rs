@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use crate::Object;
 use crate::object::{
-    NAMESPACE, cluster_role, cluster_role_binding, http_probe, restricted_container, restricted_pod, rule, service_account,
+    NAMESPACE, cluster_role, cluster_role_binding, http_probe, restricted_container, restricted_pod, rule,
+    service_account,
 };
 
 const NAME: &str = "coredns";
@@ -39,7 +40,11 @@ pub fn plan_dns(dns: &Dns) -> Vec<Object> {
 
 fn rules() -> [Value; 2] {
     [
-        rule(&[""], &["endpoints", "services", "pods", "namespaces"], &["list", "watch"]),
+        rule(
+            &[""],
+            &["endpoints", "services", "pods", "namespaces"],
+            &["list", "watch"],
+        ),
         rule(&["discovery.k8s.io"], &["endpointslices"], &["list", "watch"]),
     ]
 }

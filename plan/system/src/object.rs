@@ -60,7 +60,11 @@ pub(crate) fn cluster_role_binding(name: &str, role: &str, service_account: &str
 
 /// Gives a ClusterRole to a user.
 pub(crate) fn cluster_role_binding_for_user(name: &str, role: &str, user: &str) -> Object {
-    bind(name, role, &json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user}))
+    bind(
+        name,
+        role,
+        &json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user}),
+    )
 }
 
 fn bind(name: &str, role: &str, subject: &Value) -> Object {
@@ -97,8 +101,10 @@ pub(crate) mod testing {
 
     /// All objects as YAML documents.
     pub(crate) fn to_yaml(objects: &[Object]) -> String {
-        let documents: Vec<String> =
-            objects.iter().map(|object| serde_yaml_ng::to_string(object).unwrap()).collect();
+        let documents: Vec<String> = objects
+            .iter()
+            .map(|object| serde_yaml_ng::to_string(object).unwrap())
+            .collect();
         documents.join("---\n")
     }
 

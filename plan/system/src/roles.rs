@@ -5,7 +5,11 @@ use crate::object::cluster_role_binding_for_user;
 
 /// Lets kube-apiserver, known to the kubelets as `kubelet_client`, read logs and run commands in pods.
 pub fn plan_roles(kubelet_client: &str) -> Vec<Object> {
-    vec![cluster_role_binding_for_user("system:apiserver:kubelet", "system:kubelet-api-admin", kubelet_client)]
+    vec![cluster_role_binding_for_user(
+        "system:apiserver:kubelet",
+        "system:kubelet-api-admin",
+        kubelet_client,
+    )]
 }
 
 #[cfg(test)]

@@ -30,7 +30,11 @@ pub fn plan_local_storage(storage: &LocalStorage) -> Vec<Object> {
         storage_class(storage),
         service_account(NAME),
         cluster_role("kubeception:local-storage-provisioner", &rules()),
-        cluster_role_binding("kubeception:local-storage-provisioner", "kubeception:local-storage-provisioner", NAME),
+        cluster_role_binding(
+            "kubeception:local-storage-provisioner",
+            "kubeception:local-storage-provisioner",
+            NAME,
+        ),
         daemon_set(storage),
     ]
 }
@@ -51,8 +55,16 @@ fn storage_class(storage: &LocalStorage) -> Object {
 
 fn rules() -> Vec<Value> {
     vec![
-        rule(&[""], &["persistentvolumes"], &["get", "list", "watch", "create", "update", "patch", "delete"]),
-        rule(&[""], &["persistentvolumeclaims"], &["get", "list", "watch", "update", "patch"]),
+        rule(
+            &[""],
+            &["persistentvolumes"],
+            &["get", "list", "watch", "create", "update", "patch", "delete"],
+        ),
+        rule(
+            &[""],
+            &["persistentvolumeclaims"],
+            &["get", "list", "watch", "update", "patch"],
+        ),
         rule(&[""], &["nodes"], &["get", "list", "watch"]),
         rule(&["storage.k8s.io"], &["storageclasses"], &["get", "list", "watch"]),
         rule(&["", "events.k8s.io"], &["events"], &["create", "patch", "update"]),

@@ -69,7 +69,7 @@ fn measure(landscape: &Landscape, arguments: &Arguments, report: &mut Report) ->
         let name = format!("one{round}");
         report.add(
             "Shoot created → its API answers through the gateway",
-            landscape.create_shoots(&[name.clone()])?.last,
+            landscape.create_shoots(std::slice::from_ref(&name))?.last,
         );
         report.add("Shoot deleted → nothing left", landscape.delete_shoots(&[name])?.last);
     }

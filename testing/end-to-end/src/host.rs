@@ -38,6 +38,28 @@ pub(crate) fn down_leaves_nothing(walk: &Walk) -> Result<()> {
     Ok(())
 }
 
+/// Ends the cloud's daemon without giving it time for anything.
+pub(crate) fn kill_cloud_daemon(landscape: &str) -> Result<()> {
+    let wished = format!("cloud --landscape {landscape} ");
+    for entry in fs_err::read_dir("/proc")? {
+        let entry = entry?;
+        let command_line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        if String::from_utf8_lossy(&command_line)
+            .replace('\0', " ")
+            .contains(&wished)
+        {
+            let id = entry.file_name().to_string_lossy().into_owned();
+            let status = Command::new("kill")
+                .args(["-KILL", &id])
+                .status()
+                .context("failed to run kill")?;
+            ensure!(status.success(), "kill -KILL {id} failed");
+            return Ok(());
+        }
+    }
+    bail!("no process `kubeception {wished}…` was found")
+}
+
 /// A second `down` succeeds.
 pub(crate) fn down_again(walk: &Walk) -> Result<()> {
     walk.kubeception(&["down"]).map(|_| ())
@@ -92,6 +114,14 @@ fn processes(landscape: &str) -> Result<Vec<String>> {
         let Ok(command_line) = std::fs::read(entry.path().join("cmdline")) else {
             continue;
         };
+        let state = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+        if state
+            .rsplit(')')
+            .next()
+            .is_some_and(|rest| rest.trim_start().starts_with('Z'))
+        {
+            continue; // dead already; the host's init has not noticed yet
+        }
         let cgroup = std::fs::read_to_string(entry.path().join("cgroup")).unwrap_or_default();
         let command_line = String::from_utf8_lossy(&command_line).replace('\0', " ");
         if cgroup.contains(&format!("kubeception-{landscape}")) || is_ours(&command_line, landscape) {

@@ -45,7 +45,11 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     let mut walk = Walk::begin(&arguments.landscape, arguments.only.clone())?;
-    let up = walk.must("nothing to a landscape: `up`", landscape::up);
+    walk.must(
+        "up: killed half-way; meanwhile a second one is refused",
+        landscape::interrupted,
+    );
+    let up = walk.must("up: from there to garden, seed and shoot", landscape::up);
     if up {
         landscape::steps(&mut walk);
         garden::steps(&mut walk);

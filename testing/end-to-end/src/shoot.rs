@@ -14,6 +14,7 @@ const CREATED: u64 = 240;
 
 pub(crate) fn steps(walk: &mut Walk) {
     walk.step("shoot: `first` answers through the gateway", first_answers);
+    walk.step("shoot: one that no seed can take says why", no_seed_fits);
     walk.step("shoot: the example is created and succeeds", create_example);
     walk.step("shoot: plain objects, custom resources, roles", objects);
     walk.step("shoot: adminkubeconfig expires and works", admin_kubeconfig);
@@ -48,6 +49,45 @@ fn condition(shoot: &Value, kind: &str) -> String {
         .and_then(|condition| condition["status"].as_str())
         .unwrap_or("absent")
         .to_owned()
+}
+
+/// Its Services would have the addresses of the seed's own.
+const NO_SEED_FITS: &str = r"
+apiVersion: core.gardener.cloud/v1beta1
+kind: Shoot
+metadata: {name: homeless, namespace: garden-dev, annotations: {confirmation.gardener.cloud/deletion: 'true'}}
+spec:
+  cloudProfile: {kind: CloudProfile, name: local}
+  region: local
+  provider: {type: local}
+  kubernetes: {version: 1.35.4}
+  networking: {services: 10.3.0.0/16}
+";
+
+fn no_seed_fits(walk: &Walk) -> Result<()> {
+    walk.apply(Cluster::Garden, NO_SEED_FITS)?;
+    eventually(60, "the scheduler to say why", || {
+        let shoot = get_shoot(walk, "homeless")?;
+        let operation = &shoot["status"]["lastOperation"];
+        let says = operation["description"].as_str().unwrap_or_default();
+        ensure!(
+            operation["state"] == "Pending" && says.contains("overlap"),
+            "last operation: {operation}"
+        );
+        Ok(())
+    })?;
+    walk.kubectl(
+        Cluster::Garden,
+        &[
+            "delete",
+            "shoot",
+            "homeless",
+            "--namespace",
+            "garden-dev",
+            "--timeout=60s",
+        ],
+    )
+    .map(|_| ())
 }
 
 fn create_example(walk: &Walk) -> Result<()> {

@@ -3,6 +3,8 @@
 //! Only tests import this crate. Its helpers fail by panicking with a message that says what was waited for, and what
 //! was seen last.
 
+#![expect(clippy::panic, reason = "a test fails by panicking, and its helpers with it")]
+
 mod eventually;
 pub mod golden;
 mod process;

@@ -77,16 +77,19 @@ impl Landscape {
         path.display().to_string()
     }
 
-    async fn kubectl(&self, arguments: &[&str]) -> String {
-        self.kube
-            .kubectl(arguments)
-            .await
-            .unwrap_or_else(|error| panic!("kubectl {arguments:?}: {error}"))
+    /// Runs kubectl; no argument may hold a space.
+    async fn kubectl(&self, command: &str) -> String {
+        let result = self.try_kubectl(command).await;
+        result.unwrap_or_else(|error| panic!("kubectl {command}: {error}"))
+    }
+
+    async fn try_kubectl(&self, command: &str) -> Result<String, String> {
+        self.kube.kubectl(&command.split(' ').collect::<Vec<_>>()).await
     }
 
     async fn register(&self) {
         let file = self.file("registration.yaml", &registration(self.client.address.port()));
-        self.kubectl(&["apply", "-f", &file]).await;
+        self.kubectl(&format!("apply -f {file}")).await;
         eventually(DEADLINE, "the API to be available", || async {
             let path =
                 r#"jsonpath={range .items[?(@.spec.group=="icecream.example.com")]}{.status.conditions}{"\n"}{end}"#;
@@ -118,161 +121,141 @@ impl Landscape {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kubectl_works_as_with_any_other_kind() {
     let landscape = Landscape::start().await;
-    let manifest = landscape.file(
-        "flavor.yaml",
-        "apiVersion: icecream.example.com/v1\nkind: Flavor\nmetadata: {name: vanilla}\nspec: {recipe: cream}\n",
-    );
+    applies(&landscape).await;
+    shows(&landscape).await;
+    changes(&landscape).await;
+    explains(&landscape).await;
+    landscape.kubectl("delete flavor vanilla").await;
+    assert_eq!(landscape.kubectl("get flavors -o name").await, "");
+    landscape.shutdown.cancel();
+}
+
+async fn applies(landscape: &Landscape) {
+    let manifest =
+        "apiVersion: icecream.example.com/v1\nkind: Flavor\nmetadata: {name: vanilla}\nspec: {recipe: cream}\n";
+    let apply = format!("apply -f {}", landscape.file("flavor.yaml", manifest));
+    let created = landscape.kubectl(&apply).await;
+    assert_eq!(created, "flavor.icecream.example.com/vanilla created\n");
+    let unchanged = landscape.kubectl(&apply).await;
+    assert_eq!(unchanged, "flavor.icecream.example.com/vanilla unchanged\n");
+    let creator = r"get fl vanilla -o jsonpath={.metadata.annotations.icecream\.example\.com/creator}";
     assert_eq!(
-        landscape.kubectl(&["apply", "-f", &manifest]).await,
-        "flavor.icecream.example.com/vanilla created\n"
-    );
-    assert_eq!(
-        landscape.kubectl(&["apply", "-f", &manifest]).await,
-        "flavor.icecream.example.com/vanilla unchanged\n"
-    );
-    let creator = r"jsonpath={.metadata.annotations.icecream\.example\.com/creator}";
-    assert_eq!(
-        landscape.kubectl(&["get", "fl", "vanilla", "-o", creator]).await,
+        landscape.kubectl(creator).await,
         "admin",
         "the front proxy names the user"
     );
+}
 
-    let table = landscape.kubectl(&["get", "flavors"]).await;
+async fn shows(landscape: &Landscape) {
+    let table = landscape.kubectl("get flavors").await;
     let lines: Vec<Vec<&str>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
-    assert_eq!(
-        (&lines[0], &lines[1][..2]),
-        (&vec!["NAME", "RECIPE", "AGE"], &["vanilla", "cream"][..])
-    );
-    let all = landscape.kubectl(&["get", "all"]).await;
+    assert_eq!(lines[0], ["NAME", "RECIPE", "AGE"]);
+    assert_eq!(lines[1][..2], ["vanilla", "cream"]);
+    let all = landscape.kubectl("get all").await;
     assert!(all.contains("flavor.icecream.example.com/vanilla"), "{all}");
-    let wide = landscape.kubectl(&["get", "fl", "-A", "-o", "wide"]).await;
+    let wide = landscape.kubectl("get fl -A -o wide").await;
     assert!(wide.contains("SWEETNESS"), "{wide}");
     let old = landscape
-        .kubectl(&[
-            "get",
-            "flavors.v1beta1.icecream.example.com",
-            "vanilla",
-            "-o",
-            "jsonpath={.sugar}",
-        ])
+        .kubectl("get flavors.v1beta1.icecream.example.com vanilla -o jsonpath={.sugar}")
         .await;
     assert_eq!(old, "5");
+}
 
-    landscape.kubectl(&["label", "flavor", "vanilla", "cold=yes"]).await;
-    let patch = r#"{"status":{"portions":3}}"#;
-    landscape
-        .kubectl(&[
-            "patch",
-            "flavor",
-            "vanilla",
-            "--subresource=status",
-            "--type=merge",
-            "-p",
-            patch,
-        ])
+async fn changes(landscape: &Landscape) {
+    landscape.kubectl("label flavor vanilla cold=yes").await;
+    let patch = r#"patch flavor vanilla --subresource=status --type=merge -p {"status":{"portions":3}}"#;
+    landscape.kubectl(patch).await;
+    let portions = landscape
+        .kubectl("get fl -l cold -o jsonpath={.items[0].status.portions}")
         .await;
-    assert_eq!(
-        landscape
-            .kubectl(&["get", "fl", "-l", "cold", "-o", "jsonpath={.items[0].status.portions}"])
-            .await,
-        "3"
-    );
+    assert_eq!(portions, "3");
+}
+
+async fn explains(landscape: &Landscape) {
     let explained = eventually(DEADLINE, "the schema to be known", || async {
-        landscape.kube.kubectl(&["explain", "flavor.spec.sweetness"]).await
-    })
-    .await;
+        landscape.try_kubectl("explain flavor.spec.sweetness").await
+    });
+    let explained = explained.await;
     assert!(
         explained.contains("How sweet it is, from 0 to 10; 5 if not given."),
         "{explained}"
     );
-    let typo = landscape.file(
-        "typo.yaml",
-        "apiVersion: icecream.example.com/v1\nkind: Flavor\nmetadata: {name: x}\nspec: {recipee: x}\n",
-    );
-    let refused = landscape
-        .kube
-        .kubectl(&["create", "-f", &typo])
-        .await
-        .expect_err("a typo");
+    let typo = "apiVersion: icecream.example.com/v1\nkind: Flavor\nmetadata: {name: x}\nspec: {recipee: x}\n";
+    let create = format!("create -f {}", landscape.file("typo.yaml", typo));
+    let refused = landscape.try_kubectl(&create).await.expect_err("a typo");
     assert!(refused.contains(r#"unknown field "spec.recipee""#), "{refused}");
-    landscape.kubectl(&["delete", "flavor", "vanilla"]).await;
-    assert_eq!(landscape.kubectl(&["get", "flavors", "-o", "name"]).await, "");
-    landscape.shutdown.cancel();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_gets_in_by_claiming_to_be_somebody() {
     let landscape = Landscape::start().await;
-    let claim = |client: Client| {
-        client
-            .with("x-remote-user", "root")
-            .with("x-remote-group", "system:masters")
-    };
+    strangers_stay_out(&landscape).await;
+    the_front_proxy_is_believed(&landscape).await;
+    users_may_what_their_roles_say(&landscape).await;
+    landscape.shutdown.cancel();
+}
+
+fn claiming(client: &Client, user: &str, group: &str) -> Client {
+    client.with("x-remote-user", user).with("x-remote-group", group)
+}
+
+async fn strangers_stay_out(landscape: &Landscape) {
     let nobody = landscape.client.get(FLAVORS).await.expect(403);
     assert_eq!(
         nobody["message"],
-        r#"flavors.icecream.example.com is forbidden: User "system:anonymous" cannot list resource "flavors" in API group "icecream.example.com" in the namespace "default""#
+        "flavors.icecream.example.com is forbidden: User \"system:anonymous\" cannot list resource \"flavors\" in API \
+         group \"icecream.example.com\" in the namespace \"default\""
     );
-    claim(landscape.client.clone()).get(FLAVORS).await.expect(403);
-    landscape
-        .client
-        .with("authorization", "Bearer nonsense")
+    claiming(&landscape.client, "root", "system:masters")
         .get(FLAVORS)
         .await
-        .expect(401);
+        .expect(403);
+    let token = landscape.client.with("authorization", "Bearer nonsense");
+    token.get(FLAVORS).await.expect(401);
+}
 
-    landscape.direct("admin").get(FLAVORS).await.expect(200);
+async fn the_front_proxy_is_believed(landscape: &Landscape) {
     let front_proxy = landscape.direct("front-proxy");
-    claim(front_proxy.clone()).get(FLAVORS).await.expect(200);
-    let weak = front_proxy.with("x-remote-user", "bob");
-    weak.get(FLAVORS).await.expect(403);
-    // A user's certificate is no front proxy's: the claim is ignored, and the user is who it is.
-    let user = landscape.direct("admin").with("x-remote-user", "bob");
-    let created = user
-        .post(FLAVORS, &json!({"metadata": {"name": "x"}, "spec": {"recipe": "x"}}))
+    claiming(&front_proxy, "root", "system:masters")
+        .get(FLAVORS)
         .await
-        .expect(201);
+        .expect(200);
+    claiming(&front_proxy, "bob", "tasters").get(FLAVORS).await.expect(403);
+    // A user's certificate is no front proxy's: the claim is ignored, and the user is who it is.
+    let user = claiming(&landscape.direct("admin"), "bob", "tasters");
+    let flavor = json!({"metadata": {"name": "x"}, "spec": {"recipe": "x"}});
+    let created = user.post(FLAVORS, &flavor).await.expect(201);
     assert_eq!(
         created["metadata"]["annotations"]["icecream.example.com/creator"],
         "admin"
     );
+}
 
-    let role = [
-        "create",
-        "clusterrole",
-        "tasters",
-        "--verb=list",
-        "--resource=flavors.icecream.example.com",
-    ];
-    landscape.kubectl(&role).await;
+async fn users_may_what_their_roles_say(landscape: &Landscape) {
     landscape
-        .kubectl(&[
-            "create",
-            "clusterrolebinding",
-            "tasters",
-            "--clusterrole=tasters",
-            "--user=bob",
-        ])
+        .kubectl("create clusterrole tasters --verb=list --resource=flavors.icecream.example.com")
         .await;
+    landscape
+        .kubectl("create clusterrolebinding tasters --clusterrole=tasters --user=bob")
+        .await;
+    let bob = landscape.direct("front-proxy").with("x-remote-user", "bob");
     eventually(DEADLINE, "the role to count", || async {
-        let answer = weak.get(FLAVORS).await;
+        let answer = bob.get(FLAVORS).await;
         ready_when(answer.code == 200, || {
             String::from_utf8_lossy(&answer.bytes).into_owned()
         })
     })
     .await;
-    weak.delete(&format!("{FLAVORS}/x")).await.expect(403);
-    landscape.kubectl(&["create", "serviceaccount", "taster"]).await;
-    let token = landscape.kubectl(&["create", "token", "taster"]).await;
+    bob.delete(&format!("{FLAVORS}/x")).await.expect(403);
+    landscape.kubectl("create serviceaccount taster").await;
+    let token = landscape.kubectl("create token taster").await;
     let robot = landscape
         .client
         .with("authorization", &format!("Bearer {}", token.trim()));
     let refused = robot.get(FLAVORS).await.expect(403);
+    let message = refused["message"].as_str().expect("a message");
     assert!(
-        refused["message"]
-            .as_str()
-            .expect("a message")
-            .contains(r#"User "system:serviceaccount:default:taster""#)
+        message.contains(r#"User "system:serviceaccount:default:taster""#),
+        "{message}"
     );
-    landscape.shutdown.cancel();
 }

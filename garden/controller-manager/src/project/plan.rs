@@ -53,7 +53,7 @@ pub(crate) fn plan(project: &Project) -> ProjectPlan {
     ProjectPlan {
         namespace: namespace_object(project, &name, &namespace),
         cluster_roles: roles.cluster_roles(&members),
-        cluster_role_bindings: bindings.into_iter().map(|(name, subjects)| cluster_role_binding(name, subjects)).collect(),
+        cluster_role_bindings: bindings.into_iter().map(|(name, subjects)| cluster_role_binding(&name, subjects)).collect(),
         role_bindings: roles.role_bindings(&members),
     }
 }
@@ -165,10 +165,10 @@ impl Roles<'_> {
     }
 }
 
-fn cluster_role_binding(name: String, subjects: Vec<Subject>) -> ClusterRoleBinding {
+fn cluster_role_binding(name: &str, subjects: Vec<Subject>) -> ClusterRoleBinding {
     ClusterRoleBinding {
-        metadata: named(&name),
-        role_ref: role_ref(&name),
+        metadata: named(name),
+        role_ref: role_ref(name),
         subjects: (!subjects.is_empty()).then_some(subjects),
     }
 }
@@ -193,4 +193,40 @@ fn named(name: &str) -> ObjectMeta {
 
 fn owned<const N: usize>(pairs: [(&str, &str); N]) -> BTreeMap<String, String> {
     pairs.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_project_has_a_namespace_and_roles() {
+        let member = |name: &str, role: &str, roles: &[&str]| {
+            json!({ "apiGroup": RBAC_GROUP, "kind": "User", "name": name, "role": role, "roles": roles })
+        };
+        let project = json!({
+            "metadata": { "name": "dev", "uid": "u-1" },
+            "spec": {
+                "owner": { "apiGroup": RBAC_GROUP, "kind": "User", "name": "alice" },
+                "members": [
+                    member("alice", "admin", &["owner"]),
+                    member("bob", "viewer", &["uam", "extension:backup"]),
+                    member("carol", "serviceaccountmanager", &[]),
+                ],
+            },
+        });
+        let planned = plan(&serde_json::from_value(project).unwrap());
+        let mut text = String::new();
+        let mut add = |object: serde_json::Value| {
+            text.push_str("---\n");
+            text.push_str(&serde_yaml_ng::to_string(&object).unwrap());
+        };
+        add(json!(planned.namespace));
+        planned.cluster_roles.iter().for_each(|role| add(json!(role)));
+        planned.cluster_role_bindings.iter().for_each(|binding| add(json!(binding)));
+        planned.role_bindings.iter().for_each(|binding| add(json!(binding)));
+        expect_test::expect_file!["../../tests/golden/project.yaml"].assert_eq(&text);
+    }
 }

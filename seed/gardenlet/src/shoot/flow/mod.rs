@@ -151,7 +151,7 @@ mod tests {
         assert!(flow.has_path(foundation::SECRETS, control_plane::API_SERVER));
         assert!(!flow.has_path(control_plane::ETCD, control_plane::API_SERVER));
         assert!(!flow.has_path(exposure::EXPOSURE, control_plane::API_SERVER));
-        assert!(flow.has_path(control_plane::API_SERVER_READY, access::CONTROLLER_MANAGER));
+        assert!(flow.has_path(control_plane::API_SERVER_ANSWERS, access::CONTROLLER_MANAGER));
     }
 
     #[test]
