@@ -20,7 +20,7 @@ pub(crate) enum Process {
     },
     /// Serves Gardener's API behind the garden's aggregator
     #[command(name = "gardener-apiserver", hide = true)]
-    GardenerApiServer(garden_apiserver::Arguments),
+    GardenerApiServer(Box<garden_apiserver::Arguments>),
     /// Makes the garden of a `Garden` object
     #[command(hide = true)]
     GardenerOperator(garden_operator::Arguments),
@@ -74,7 +74,7 @@ pub(crate) fn run(process: Process) -> anyhow::Result<()> {
         let shutdown = shutdown_on_signal()?;
         match process {
             Process::Cloud { arguments, .. } => cloud_daemon::run(arguments, shutdown).await?,
-            Process::GardenerApiServer(arguments) => garden_apiserver::run(arguments, shutdown).await?,
+            Process::GardenerApiServer(arguments) => garden_apiserver::run(*arguments, shutdown).await?,
             Process::GardenerOperator(arguments) => garden_operator::run(arguments, shutdown).await?,
             Process::Gardenlet(arguments) => seed_gardenlet::run(*arguments, shutdown).await?,
             Process::GardenerControllerManager(arguments) => {

@@ -18,8 +18,9 @@ const GO: (u32, u32) = (1, 26);
 /// What is needed on disk for builds, packages and a landscape.
 const DISK_NEEDED_GIB: u64 = 20;
 
-/// Programs that are needed, with the package of Debian and Ubuntu that brings each.
-const PROGRAMS: [(&str, &str); 11] = [
+/// Programs and files that are needed, with the package of Debian and Ubuntu that brings each.
+const PROGRAMS: [(&str, &str); 12] = [
+    ("/usr/include/google/protobuf/any.proto", "libprotobuf-dev"),
     ("cc", "build-essential"),
     ("conntrack", "conntrack"),
     ("docker-registry", "docker-registry"),

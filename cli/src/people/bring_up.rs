@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context;
-use landscape::up::{Console, Settings, Summary, up};
-use landscape_upstream::Cache;
+use landscape::up::{Console, Extent, Settings, Summary, up};
+use landscape_upstream::{Cache, KUBERNETES};
 use lib_clock::SystemClock;
 use owo_colors::{OwoColorize, Stream};
 
@@ -22,23 +22,24 @@ pub(crate) struct Up {
     /// Port on 127.0.0.1 of the proxy by which this machine reaches every name of the landscape
     #[arg(long, default_value_t = 6480)]
     proxy_port: u16,
-    /// Do not make the first shoot
-    #[arg(long)]
-    without_shoot: bool,
+    /// How much of the landscape to make
+    #[arg(long, default_value = "shoot")]
+    until: Extent,
     /// Write how long each phase took into this file, as JSON
     #[arg(long, value_name = "FILE")]
     timings: Option<PathBuf>,
 }
 
 /// Brings the landscape up and says what came of it.
-pub(crate) fn run(arguments: Up) -> anyhow::Result<()> {
+pub(crate) fn run(arguments: &Up) -> anyhow::Result<()> {
     become_root()?;
+    let cache = Cache::from_environment()?;
     let settings = Settings {
         landscape: arguments.name.name(),
         proxy_port: arguments.proxy_port,
-        cache: Cache::from_environment()?,
+        cache: cache.clone(),
         own_binary: std::env::current_exe().context("failed to find the own binary")?,
-        with_shoot: !arguments.without_shoot,
+        until: arguments.until,
     };
     let is_default = settings.landscape == "local";
     let summary = runtime()?.block_on(async {
@@ -56,16 +57,24 @@ pub(crate) fn run(arguments: Up) -> anyhow::Result<()> {
     if let Some(path) = &arguments.timings {
         std::fs::write(path, summary.to_json()).with_context(|| format!("failed to write {}", path.display()))?;
     }
+    let kubectl = own_kubectl(&cache);
     let name = if is_default {
         String::new()
     } else {
         format!(" --landscape {}", summary.landscape)
     };
-    Ok(io::stdout().write_all(text(&summary, &name, !arguments.without_shoot).as_bytes())?)
+    Ok(io::stdout().write_all(text(&summary, &name, arguments.until, kubectl.as_deref()).as_bytes())?)
+}
+
+/// The kubectl that was built with the upstream components, for those who have none of their own.
+fn own_kubectl(cache: &Cache) -> Option<String> {
+    let path = std::env::var_os("PATH")?;
+    let has_kubectl = std::env::split_paths(&path).any(|folder| folder.join("kubectl").is_file());
+    (!has_kubectl).then(|| format!("{} kubectl", cache.binary(&KUBERNETES, "hyperkube").display()))
 }
 
 /// What was made, how long each phase took, and what to type next.
-fn text(summary: &Summary, name: &str, with_shoot: bool) -> String {
+fn text(summary: &Summary, name: &str, until: Extent, own_kubectl: Option<&str>) -> String {
     let mut text = String::new();
     if summary.changed && !io::stderr().is_terminal() {
         text.push('\n');
@@ -94,19 +103,32 @@ fn text(summary: &Summary, name: &str, with_shoot: bool) -> String {
         text.push('\n');
     }
     text.push_str("Next:\n");
-    let mut commands = vec![
-        format!("kubeception status{name}"),
-        format!("kubeception kubeconfig{name} garden > garden.yaml && kubectl --kubeconfig garden.yaml get shoots -A"),
-    ];
-    if with_shoot {
-        commands.push(format!("kubeception kubeconfig{name} shoot dev/first > first.yaml && kubectl --kubeconfig first.yaml get namespaces"));
+    for command in next_commands(name, until, own_kubectl) {
+        text.push_str(&format!("  {command}\n"));
     }
-    commands.push("kubectl --kubeconfig garden.yaml apply -f examples/shoot-workerless.yaml".to_owned());
+    text
+}
+
+fn next_commands(name: &str, until: Extent, own_kubectl: Option<&str>) -> Vec<String> {
+    let mut commands = vec![format!("kubeception status{name}")];
+    commands.extend(own_kubectl.map(|kubectl| format!("alias kubectl='{kubectl}'")));
+    let mut add = |cluster: &str, file: &str, request: &str| {
+        commands.push(format!("kubeception kubeconfig{name} {cluster} > {file}.yaml"));
+        commands.push(format!("kubectl --kubeconfig {file}.yaml {request}"));
+    };
+    if until == Extent::Seed {
+        add("seed", "seed", "get nodes,pods --all-namespaces");
+    } else {
+        add("garden", "garden", "get shoots --all-namespaces");
+    }
+    if until == Extent::Shoot {
+        add("shoot dev/first", "first", "get namespaces");
+    }
+    if until >= Extent::Garden {
+        commands.push("kubectl --kubeconfig garden.yaml apply -f examples/shoot-workerless.yaml".to_owned());
+    }
     commands.push(format!("kubeception down{name}"));
     commands
-        .iter()
-        .for_each(|command| text.push_str(&format!("  {command}\n")));
-    text
 }
 
 #[cfg(test)]
@@ -118,8 +140,8 @@ mod tests {
     use super::*;
 
     fn summary(changed: bool) -> Summary {
-        let phase = |name, seconds, changed| {
-            let (started, took) = (Duration::ZERO, Duration::from_millis(seconds * 100));
+        let phase = |name, tenths: u64, changed| {
+            let (started, took) = (Duration::ZERO, Duration::from_millis(tenths * 100));
             PhaseTime {
                 name,
                 started,
@@ -139,7 +161,7 @@ mod tests {
 
     #[test]
     fn what_was_made_is_listed_with_its_time() {
-        let text = text(&summary(true), "", true);
+        let text = text(&summary(true), "", Extent::Shoot, None);
         assert!(text.contains("Landscape local is up after 4.2 s."), "{text}");
         assert!(text.contains("  local cloud                     0.3 s\n"), "{text}");
         assert!(!text.contains("seed machine"), "what was there is not listed: {text}");
@@ -147,9 +169,18 @@ mod tests {
 
     #[test]
     fn a_second_run_says_that_nothing_changed() {
-        let text = text(&summary(false), " --landscape other", false);
+        let text = text(
+            &summary(false),
+            " --landscape other",
+            Extent::Seed,
+            Some("/cache/hyperkube kubectl"),
+        );
         assert!(text.contains("there was nothing to change"), "{text}");
         assert!(text.contains("kubeception down --landscape other\n"), "{text}");
-        assert!(!text.contains("first.yaml"), "{text}");
+        assert!(
+            !text.contains("first.yaml") && text.contains("seed.yaml get nodes"),
+            "{text}"
+        );
+        assert!(text.contains("alias kubectl='/cache/hyperkube kubectl'"), "{text}");
     }
 }

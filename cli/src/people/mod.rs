@@ -75,7 +75,7 @@ pub(crate) enum Output {
 /// Runs one command.
 pub(crate) fn run(command: PeopleCommand) -> anyhow::Result<()> {
     match command {
-        PeopleCommand::Up(up) => bring_up::run(up),
+        PeopleCommand::Up(up) => bring_up::run(&up),
         PeopleCommand::Down(down) => tear_down::run(&down),
         PeopleCommand::Status(status) => look::show_status(&status),
         PeopleCommand::Kubeconfig(kubeconfig) => print_kubeconfig(&kubeconfig),

@@ -62,11 +62,17 @@ async fn ensure_identity(kube_api: &dyn KubeApi, identity: &str) -> Result<(), B
         return Ok(());
     }
     let present = kube_api.get(&format!("{collection}/{name}")).await?;
-    let found = present.pointer("/data/cluster-identity").and_then(Value::as_str).unwrap_or_default();
+    let found = present
+        .pointer("/data/cluster-identity")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     if found == identity {
         return Ok(());
     }
-    Err(BootstrapError::Identity { found: found.to_owned(), wanted: identity.to_owned() })
+    Err(BootstrapError::Identity {
+        found: found.to_owned(),
+        wanted: identity.to_owned(),
+    })
 }
 
 /// `true`: it was made. `false`: it was there.

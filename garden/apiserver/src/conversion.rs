@@ -4,8 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use api::core::{v1, v1beta1};
 use api::constants;
+use api::core::{v1, v1beta1};
 use apimachinery::RawExtension;
 use serde_json::Value;
 
@@ -13,7 +13,12 @@ const HELM: &str = "helm";
 
 /// Reads the older version.
 pub(crate) fn from_v1beta1(old: v1beta1::ControllerDeployment) -> v1::ControllerDeployment {
-    let v1beta1::ControllerDeployment { mut metadata, type_, provider_config, inject_garden_kubeconfig } = old;
+    let v1beta1::ControllerDeployment {
+        mut metadata,
+        type_,
+        provider_config,
+        inject_garden_kubeconfig,
+    } = old;
     let mut helm = None;
     if type_ == HELM {
         let config: v1beta1::HelmControllerDeployment = provider_config.parse().unwrap_or_default();
@@ -30,13 +35,23 @@ pub(crate) fn from_v1beta1(old: v1beta1::ControllerDeployment) -> v1::Controller
             annotations.insert(key, provider_config.0.to_string());
         }
     }
-    v1::ControllerDeployment { metadata, helm, inject_garden_kubeconfig, resources: Vec::new() }
+    v1::ControllerDeployment {
+        metadata,
+        helm,
+        inject_garden_kubeconfig,
+        resources: Vec::new(),
+    }
 }
 
 /// Writes the older version.
 pub(crate) fn to_v1beta1(new: &v1::ControllerDeployment) -> v1beta1::ControllerDeployment {
     let mut metadata = new.metadata.clone();
-    let mut take = |key: &str| metadata.annotations.as_mut().and_then(|annotations| annotations.remove(key));
+    let mut take = |key: &str| {
+        metadata
+            .annotations
+            .as_mut()
+            .and_then(|annotations| annotations.remove(key))
+    };
     let custom_type = take(constants::CONTROLLER_DEPLOYMENT_MIGRATION_TYPE);
     let custom_config = take(constants::CONTROLLER_DEPLOYMENT_MIGRATION_PROVIDER_CONFIG);
     let (type_, provider_config) = match (&new.helm, custom_type) {
@@ -50,7 +65,9 @@ pub(crate) fn to_v1beta1(new: &v1::ControllerDeployment) -> v1beta1::ControllerD
             (HELM.to_owned(), RawExtension::new(&config).unwrap_or_default())
         }
         (None, Some(custom)) => {
-            let config = custom_config.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or(Value::Null);
+            let config = custom_config
+                .and_then(|text| serde_json::from_str(&text).ok())
+                .unwrap_or(Value::Null);
             (custom, RawExtension(config))
         }
         (None, None) => (String::new(), RawExtension::default()),

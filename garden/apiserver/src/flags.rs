@@ -41,12 +41,18 @@ pub struct Arguments {
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
-    text.parse::<apimachinery::Duration>().map(apimachinery::Duration::to_std).map_err(|error| error.to_string())
+    text.parse::<apimachinery::Duration>()
+        .map(apimachinery::Duration::to_std)
+        .map_err(|error| error.to_string())
 }
 
 fn expiration(text: &str) -> Result<Duration, String> {
     let duration = duration(text)?;
-    if (HOUR..=LONGEST).contains(&duration) { Ok(duration) } else { Err("must be between 1h and 2^32 seconds".to_owned()) }
+    if (HOUR..=LONGEST).contains(&duration) {
+        Ok(duration)
+    } else {
+        Err("must be between 1h and 2^32 seconds".to_owned())
+    }
 }
 
 #[cfg(test)]

@@ -8,10 +8,10 @@ use apiserver::registry::{ApiGroup, Resource};
 use crate::conversion;
 use crate::kubeconfig::{AdminKubeconfig, Issuer, ViewerKubeconfig};
 use crate::strategies::{
-    CloudProfileStatusStrategy, CloudProfileStrategy, ControllerDeploymentStrategy, ControllerInstallationStatusStrategy,
-    ControllerInstallationStrategy, ControllerRegistrationStrategy, CredentialsBindingStrategy, InternalSecretStrategy,
-    ProjectStatusStrategy, ProjectStrategy, SeedStatusStrategy, SeedStrategy, ShootBindingStrategy, ShootStatusStrategy,
-    ShootStrategy,
+    CloudProfileStatusStrategy, CloudProfileStrategy, ControllerDeploymentStrategy,
+    ControllerInstallationStatusStrategy, ControllerInstallationStrategy, ControllerRegistrationStrategy,
+    CredentialsBindingStrategy, InternalSecretStrategy, ProjectStatusStrategy, ProjectStrategy, SeedStatusStrategy,
+    SeedStrategy, ShootBindingStrategy, ShootStatusStrategy, ShootStrategy,
 };
 
 /// How long kubeconfigs may live.
@@ -28,15 +28,21 @@ pub(crate) fn groups(issuer: Issuer, lifetimes: Lifetimes) -> Vec<ApiGroup> {
 
 /// `core.gardener.cloud`.
 fn core(issuer: Arc<Issuer>, lifetimes: Lifetimes) -> ApiGroup {
-    let admin = AdminKubeconfig { issuer: Arc::clone(&issuer), longest: lifetimes.admin };
-    let viewer = ViewerKubeconfig { issuer, longest: lifetimes.viewer };
+    let admin = AdminKubeconfig {
+        issuer: Arc::clone(&issuer),
+        longest: lifetimes.admin,
+    };
+    let viewer = ViewerKubeconfig {
+        issuer,
+        longest: lifetimes.viewer,
+    };
     let shoots = Resource::new(ShootStrategy)
         .status(ShootStatusStrategy)
         .update_subresource("binding", ShootBindingStrategy)
         .action("adminkubeconfig", admin)
         .action("viewerkubeconfig", viewer);
-    let deployments = Resource::new(ControllerDeploymentStrategy)
-        .also_served(conversion::from_v1beta1, conversion::to_v1beta1);
+    let deployments =
+        Resource::new(ControllerDeploymentStrategy).also_served(conversion::from_v1beta1, conversion::to_v1beta1);
     ApiGroup::new()
         .preferred_version("v1beta1")
         .resource(Resource::new(CloudProfileStrategy).status(CloudProfileStatusStrategy))

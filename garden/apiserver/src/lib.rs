@@ -5,7 +5,10 @@
 //! write means beside other objects is [`admission`].
 
 #![forbid(unsafe_code)]
-#![expect(clippy::result_large_err, reason = "a Status is made once per refused request, and boxes would be all over")]
+#![expect(
+    clippy::result_large_err,
+    reason = "a Status is made once per refused request, and boxes would be all over"
+)]
 
 mod admission; // writes beside other objects
 mod bootstrap; // what is made at the start

@@ -22,7 +22,11 @@ pub(crate) fn deletion_begins(new: &ObjectMeta, old: &ObjectMeta) -> bool {
 /// Takes `operation` out of the annotation; true if it was there.
 pub(crate) fn take(metadata: &mut ObjectMeta, operation: &str) -> bool {
     let operations = list(metadata);
-    let kept: Vec<&str> = operations.iter().map(String::as_str).filter(|other| *other != operation).collect();
+    let kept: Vec<&str> = operations
+        .iter()
+        .map(String::as_str)
+        .filter(|other| *other != operation)
+        .collect();
     let taken = kept.len() < operations.len();
     if taken {
         let text = kept.join(constants::GARDENER_OPERATIONS_SEPARATOR);
@@ -58,16 +62,27 @@ fn spec_change_rolls_out(new: &Shoot, old: &Shoot) -> bool {
     if new.spec == old.spec {
         return false;
     }
-    let confined = new.spec.maintenance.as_ref().and_then(|maintenance| maintenance.confine_spec_update_rollout);
+    let confined = new
+        .spec
+        .maintenance
+        .as_ref()
+        .and_then(|maintenance| maintenance.confine_spec_update_rollout);
     confined != Some(true) || hibernated(new) != hibernated(old)
 }
 
 fn hibernated(shoot: &Shoot) -> bool {
-    shoot.spec.hibernation.as_ref().and_then(|hibernation| hibernation.enabled).unwrap_or(false)
+    shoot
+        .spec
+        .hibernation
+        .as_ref()
+        .and_then(|hibernation| hibernation.enabled)
+        .unwrap_or(false)
 }
 
 fn shoot_operation(new: &mut Shoot, old: &Shoot) -> bool {
-    let Some(last) = &old.status.last_operation else { return false };
+    let Some(last) = &old.status.last_operation else {
+        return false;
+    };
     if last.state == LastOperationState::Failed {
         return take(&mut new.metadata, RETRY);
     }
@@ -108,8 +123,14 @@ mod tests {
 
     fn shoot(operations: &str, state: Option<LastOperationState>) -> Shoot {
         let mut shoot = Shoot::default();
-        shoot.metadata.annotations = Some(BTreeMap::from([(constants::GARDENER_OPERATION.to_owned(), operations.to_owned())]));
-        shoot.status.last_operation = state.map(|state| LastOperation { state, ..LastOperation::default() });
+        shoot.metadata.annotations = Some(BTreeMap::from([(
+            constants::GARDENER_OPERATION.to_owned(),
+            operations.to_owned(),
+        )]));
+        shoot.status.last_operation = state.map(|state| LastOperation {
+            state,
+            ..LastOperation::default()
+        });
         shoot
     }
 
@@ -117,7 +138,10 @@ mod tests {
     #[track_caller]
     fn check(operations: &str, state: Option<LastOperationState>, stays: &str, bumped: bool) {
         let old = shoot("", state);
-        let mut new = Shoot { metadata: shoot(operations, None).metadata, ..old.clone() };
+        let mut new = Shoot {
+            metadata: shoot(operations, None).metadata,
+            ..old.clone()
+        };
         assert_eq!(shoot_needs_generation(&mut new, &old), bumped, "{operations}");
         assert_eq!(list(&new.metadata).join(";"), stays, "{operations}");
     }
@@ -131,8 +155,18 @@ mod tests {
         check("reconcile", Some(Failed), "reconcile", false);
         check("retry", Some(Failed), "", true);
         check("retry", Some(Succeeded), "retry", false);
-        check("rotate-ca-start;reconcile;reconcile", Some(Succeeded), "rotate-ca-start", true);
-        check("rotate-rollout-workers=a,b", Some(Succeeded), "rotate-rollout-workers=a,b", true);
+        check(
+            "rotate-ca-start;reconcile;reconcile",
+            Some(Succeeded),
+            "rotate-ca-start",
+            true,
+        );
+        check(
+            "rotate-rollout-workers=a,b",
+            Some(Succeeded),
+            "rotate-rollout-workers=a,b",
+            true,
+        );
         check("maintain", Some(Succeeded), "maintain", false);
         check("force-in-place-update", Some(Succeeded), "force-in-place-update", false);
     }
@@ -148,7 +182,10 @@ mod tests {
             ..Default::default()
         });
         assert!(!shoot_needs_generation(&mut new, &old));
-        new.spec.hibernation = Some(api::core::v1beta1::Hibernation { enabled: Some(true), ..Default::default() });
+        new.spec.hibernation = Some(api::core::v1beta1::Hibernation {
+            enabled: Some(true),
+            ..Default::default()
+        });
         assert!(shoot_needs_generation(&mut new, &old));
     }
 

@@ -7,10 +7,10 @@ use apiserver::server::{ConfigError, Listening, ServeError, ServerConfig, Versio
 use tokio_util::sync::CancellationToken;
 
 use crate::admission::{self, Lookups};
+use crate::bootstrap;
 use crate::flags::Arguments;
 use crate::kinds::{self, Lifetimes};
 use crate::kubeconfig::Issuer;
-use crate::bootstrap;
 
 /// Where objects lie in etcd, beside those of the kube-apiserver (Gardener's prefix).
 const STORAGE_PREFIX: &str = "/registry-gardener";
@@ -38,7 +38,10 @@ pub struct GardenApiServer {
 
 impl std::fmt::Debug for GardenApiServer {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("GardenApiServer").field("cluster_identity", &self.cluster_identity).finish_non_exhaustive()
+        formatter
+            .debug_struct("GardenApiServer")
+            .field("cluster_identity", &self.cluster_identity)
+            .finish_non_exhaustive()
     }
 }
 
@@ -56,18 +59,32 @@ pub async fn run(arguments: Arguments, shutdown: CancellationToken) -> Result<()
 /// # Errors
 /// When files cannot be read, or the port is taken.
 pub async fn listen(arguments: Arguments) -> Result<GardenApiServer, Error> {
-    let Arguments { server, cluster_identity, shoot_admin_kubeconfig_max_expiration, shoot_viewer_kubeconfig_max_expiration, .. } =
-        arguments;
-    let config = ServerConfig { version: version(), ..ServerConfig::new(server, STORAGE_PREFIX) };
+    let Arguments {
+        server,
+        cluster_identity,
+        shoot_admin_kubeconfig_max_expiration,
+        shoot_viewer_kubeconfig_max_expiration,
+        ..
+    } = arguments;
+    let config = ServerConfig {
+        version: version(),
+        ..ServerConfig::new(server, STORAGE_PREFIX)
+    };
     let config = config.complete().await?;
     let kube_api = config.kube_api().ok_or(Error::NoKubeApi)?;
     let lookups = Lookups::new(config.caches(), Arc::clone(&kube_api), config.authorizer());
     let plugins = config.options().select_plugins(admission::plugins(&lookups), &[]);
-    let lifetimes =
-        Lifetimes { admin: shoot_admin_kubeconfig_max_expiration, viewer: shoot_viewer_kubeconfig_max_expiration };
+    let lifetimes = Lifetimes {
+        admin: shoot_admin_kubeconfig_max_expiration,
+        viewer: shoot_viewer_kubeconfig_max_expiration,
+    };
     let groups = kinds::groups(Issuer::new(lookups, config.clock()), lifetimes);
     let listening = config.server(plugins, groups)?.listen().await?;
-    Ok(GardenApiServer { listening, kube_api, cluster_identity })
+    Ok(GardenApiServer {
+        listening,
+        kube_api,
+        cluster_identity,
+    })
 }
 
 impl GardenApiServer {

@@ -50,19 +50,35 @@ pub enum ConfigError {
 
 /// Reads the file; without one everything has its default.
 pub(crate) fn load(path: Option<&Path>) -> Result<ControllerManagerConfiguration, ConfigError> {
-    let Some(path) = path else { return Ok(ControllerManagerConfiguration::default()) };
+    let Some(path) = path else {
+        return Ok(ControllerManagerConfiguration::default());
+    };
     let path = path.to_owned();
-    let text = std::fs::read_to_string(&path).map_err(|source| ConfigError::Read { path: path.clone(), source })?;
+    let text = std::fs::read_to_string(&path).map_err(|source| ConfigError::Read {
+        path: path.clone(),
+        source,
+    })?;
     parse(path, &text)
 }
 
 fn parse(path: PathBuf, text: &str) -> Result<ControllerManagerConfiguration, ConfigError> {
-    let value: serde_json::Value =
-        serde_yaml_ng::from_str(text).map_err(|source| ConfigError::Parse { path: path.clone(), source })?;
-    let part = |key: &str| value.get(key).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
+    let value: serde_json::Value = serde_yaml_ng::from_str(text).map_err(|source| ConfigError::Parse {
+        path: path.clone(),
+        source,
+    })?;
+    let part = |key: &str| {
+        value
+            .get(key)
+            .and_then(serde_json::Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
     let (api_version, kind) = (part("apiVersion"), part("kind"));
     if api_version != API_VERSION || kind != KIND {
-        return Err(ConfigError::Kind { path, found: format!("{kind} of {api_version}") });
+        return Err(ConfigError::Kind {
+            path,
+            found: format!("{kind} of {api_version}"),
+        });
     }
     serde_yaml_ng::from_str(text).map_err(|source| ConfigError::Parse { path, source })
 }
@@ -70,8 +86,12 @@ fn parse(path: PathBuf, text: &str) -> Result<ControllerManagerConfiguration, Co
 /// Where probes are answered.
 pub(crate) fn health_address(config: &ControllerManagerConfiguration) -> SocketAddr {
     let server = config.server.health_probes.as_ref();
-    let address = server.and_then(|server| server.bind_address.parse().ok()).unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-    let port = server.and_then(|server| u16::try_from(server.port).ok()).filter(|port| *port != 0);
+    let address = server
+        .and_then(|server| server.bind_address.parse().ok())
+        .unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+    let port = server
+        .and_then(|server| u16::try_from(server.port).ok())
+        .filter(|port| *port != 0);
     SocketAddr::new(address, port.unwrap_or(HEALTH_PORT))
 }
 
@@ -90,7 +110,10 @@ pub(crate) struct SeedPeriods {
 pub(crate) fn seed_periods(config: &ControllerManagerConfiguration) -> SeedPeriods {
     let seed = config.controllers.seed.clone().unwrap_or_default();
     let or = |configured: Option<apimachinery::Duration>, default: Duration| {
-        configured.map(|duration| duration.to_std()).filter(|duration| !duration.is_zero()).unwrap_or(default)
+        configured
+            .map(|duration| duration.to_std())
+            .filter(|duration| !duration.is_zero())
+            .unwrap_or(default)
     };
     SeedPeriods {
         monitor: or(seed.monitor_period, MONITOR_PERIOD),

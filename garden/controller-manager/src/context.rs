@@ -34,7 +34,10 @@ pub(crate) struct Context {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ReconcileError {
     #[error("failed to {step}")]
-    Request { step: &'static str, source: Box<kube::Error> },
+    Request {
+        step: &'static str,
+        source: Box<kube::Error>,
+    },
     #[error(transparent)]
     Apply(#[from] ApplyError),
     #[error(transparent)]
@@ -48,7 +51,10 @@ pub(crate) enum ReconcileError {
 impl ReconcileError {
     /// Wraps an error of the API server with what was tried.
     pub(crate) fn request(step: &'static str) -> impl FnOnce(kube::Error) -> Self {
-        move |source| Self::Request { step, source: Box::new(source) }
+        move |source| Self::Request {
+            step,
+            source: Box::new(source),
+        }
     }
 
     fn retry(&self) -> Retry {

@@ -58,14 +58,20 @@ pub async fn run(arguments: Arguments, shutdown: CancellationToken) -> Result<()
     let _health = controller::health::serve(config::health_address(&config), Readiness::new()).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let context = Arc::new(context(garden_client.clone(), &config, Arc::clone(&clock)));
-    let elected = config.leader_election.as_ref().and_then(|election| election.leader_elect).unwrap_or(true);
+    let elected = config
+        .leader_election
+        .as_ref()
+        .and_then(|election| election.leader_elect)
+        .unwrap_or(true);
     if !elected {
         controllers(context, shutdown).await;
         return Ok(());
     }
     let holder = std::env::var("HOSTNAME").unwrap_or_else(|_| PROCESS.to_owned());
     let options = LeaseOptions::new(LEASE.0, LEASE.1, holder);
-    let outcome = lead(garden_client, options, clock, shutdown, |leadership| controllers(context, leadership.lost));
+    let outcome = lead(garden_client, options, clock, shutdown, |leadership| {
+        controllers(context, leadership.lost)
+    });
     match outcome.await {
         controller::lease::Outcome::Lost => Err(Error::LostLease),
         controller::lease::Outcome::ShutDown | controller::lease::Outcome::Finished => Ok(()),
@@ -73,7 +79,10 @@ pub async fn run(arguments: Arguments, shutdown: CancellationToken) -> Result<()
 }
 
 fn context(garden_client: Client, config: &ControllerManagerConfiguration, clock: Arc<dyn Clock>) -> Context {
-    let reporter = Reporter { controller: PROCESS.to_owned(), instance: None };
+    let reporter = Reporter {
+        controller: PROCESS.to_owned(),
+        instance: None,
+    };
     Context {
         applier: Applier::new(garden_client.clone(), PROCESS),
         recorder: Recorder::new(garden_client.clone(), reporter),

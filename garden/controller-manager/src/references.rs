@@ -26,27 +26,41 @@ const RETRY_IN_USE: Duration = Duration::from_secs(5);
 
 /// Runs the controller of cloud profiles until `end`.
 pub(crate) async fn run_cloud_profiles(context: Arc<Context>, end: CancellationToken) {
-    Controller::new(Api::<CloudProfile>::all(context.garden_client.clone()), watcher::Config::default())
-        .graceful_shutdown_on(async move { end.cancelled().await })
-        .run(reconcile_cloud_profile, on_error, context)
-        .for_each(|_| async {})
-        .await;
+    Controller::new(
+        Api::<CloudProfile>::all(context.garden_client.clone()),
+        watcher::Config::default(),
+    )
+    .graceful_shutdown_on(async move { end.cancelled().await })
+    .run(reconcile_cloud_profile, on_error, context)
+    .for_each(|_| async {})
+    .await;
 }
 
 /// Runs the controller of credentials bindings until `end`.
 pub(crate) async fn run_credentials_bindings(context: Arc<Context>, end: CancellationToken) {
-    Controller::new(Api::<CredentialsBinding>::all(context.garden_client.clone()), watcher::Config::default())
-        .graceful_shutdown_on(async move { end.cancelled().await })
-        .run(reconcile_credentials_binding, on_error, context)
-        .for_each(|_| async {})
-        .await;
+    Controller::new(
+        Api::<CredentialsBinding>::all(context.garden_client.clone()),
+        watcher::Config::default(),
+    )
+    .graceful_shutdown_on(async move { end.cancelled().await })
+    .run(reconcile_credentials_binding, on_error, context)
+    .for_each(|_| async {})
+    .await;
 }
 
 async fn reconcile_cloud_profile(profile: Arc<CloudProfile>, context: Arc<Context>) -> Result<Action, ReconcileError> {
     let api = Api::<CloudProfile>::all(context.garden_client.clone());
     let shoots = Api::<Shoot>::all(context.garden_client.clone());
     let name = profile.name_any();
-    keep_while_used(&api, profile.as_ref(), &shoots, |shoot| uses_profile(shoot, &name), &context).await.map(|(action, _)| action)
+    keep_while_used(
+        &api,
+        profile.as_ref(),
+        &shoots,
+        |shoot| uses_profile(shoot, &name),
+        &context,
+    )
+    .await
+    .map(|(action, _)| action)
 }
 
 async fn reconcile_credentials_binding(
@@ -89,7 +103,10 @@ where
     if !controller::finalizers::has(object, FINALIZER) {
         return Ok((Action::await_change(), false));
     }
-    let users = shoots.list(&ListParams::default()).await.map_err(ReconcileError::request("list shoots"))?;
+    let users = shoots
+        .list(&ListParams::default())
+        .await
+        .map_err(ReconcileError::request("list shoots"))?;
     let users: Vec<String> = users.items.iter().filter(|shoot| uses(shoot)).map(key).collect();
     if !users.is_empty() {
         tracing::info!(object = %key(object), users = users.join(", "), "cannot go yet: it is used");
@@ -114,13 +131,18 @@ async fn secret_of(
     context: &Context,
 ) -> Result<Option<(Api<Secret>, Secret)>, ReconcileError> {
     let reference = &binding.credentials_ref;
-    let (Some("Secret"), Some(namespace), Some(name)) =
-        (reference.kind.as_deref(), reference.namespace.as_deref(), reference.name.as_deref())
-    else {
+    let (Some("Secret"), Some(namespace), Some(name)) = (
+        reference.kind.as_deref(),
+        reference.namespace.as_deref(),
+        reference.name.as_deref(),
+    ) else {
         return Ok(None);
     };
     let secrets = Api::<Secret>::namespaced(context.garden_client.clone(), namespace);
-    let secret = secrets.get_opt(name).await.map_err(ReconcileError::request("read the secret"))?;
+    let secret = secrets
+        .get_opt(name)
+        .await
+        .map_err(ReconcileError::request("read the secret"))?;
     Ok(secret.map(|secret| (secrets, secret)))
 }
 
@@ -134,9 +156,14 @@ async fn keep_secret(binding: &CredentialsBinding, context: &Context) -> Result<
 
 /// Another binding may use the same Secret: then it stays.
 async fn free_secret(binding: &CredentialsBinding, context: &Context) -> Result<(), ReconcileError> {
-    let Some((secrets, secret)) = secret_of(binding, context).await? else { return Ok(()) };
+    let Some((secrets, secret)) = secret_of(binding, context).await? else {
+        return Ok(());
+    };
     let bindings = Api::<CredentialsBinding>::all(context.garden_client.clone());
-    let bindings = bindings.list(&ListParams::default()).await.map_err(ReconcileError::request("list bindings"))?;
+    let bindings = bindings
+        .list(&ListParams::default())
+        .await
+        .map_err(ReconcileError::request("list bindings"))?;
     let other = |other: &CredentialsBinding| {
         other.metadata.uid != binding.metadata.uid && other.credentials_ref == binding.credentials_ref
     };

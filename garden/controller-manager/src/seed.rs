@@ -24,16 +24,23 @@ use crate::context::{Context, ReconcileError, key, on_error};
 const LEASE_NAMESPACE: &str = constants::SEED_LEASE_NAMESPACE;
 const GARDENLET_READY: &str = constants::SEED_GARDENLET_READY;
 /// Conditions that gardenlet keeps on every shoot.
-const SHOOT_CONDITIONS: [&str; 4] =
-    ["APIServerAvailable", "ControlPlaneHealthy", "ObservabilityComponentsHealthy", "SystemComponentsHealthy"];
+const SHOOT_CONDITIONS: [&str; 4] = [
+    "APIServerAvailable",
+    "ControlPlaneHealthy",
+    "ObservabilityComponentsHealthy",
+    "SystemComponentsHealthy",
+];
 
 /// Runs the controller until `end`.
 pub(crate) async fn run(context: Arc<Context>, end: CancellationToken) {
-    Controller::new(Api::<Seed>::all(context.garden_client.clone()), watcher::Config::default())
-        .graceful_shutdown_on(async move { end.cancelled().await })
-        .run(reconcile, on_error, context)
-        .for_each(|_| async {})
-        .await;
+    Controller::new(
+        Api::<Seed>::all(context.garden_client.clone()),
+        watcher::Config::default(),
+    )
+    .graceful_shutdown_on(async move { end.cancelled().await })
+    .run(reconcile, on_error, context)
+    .for_each(|_| async {})
+    .await;
 }
 
 /// What the silence of a gardenlet means.
@@ -49,7 +56,10 @@ enum Silence {
 
 async fn reconcile(seed: Arc<Seed>, context: Arc<Context>) -> Result<Action, ReconcileError> {
     let leases = Api::<Lease>::namespaced(context.garden_client.clone(), LEASE_NAMESPACE);
-    let lease = leases.get_opt(&seed.name_any()).await.map_err(ReconcileError::request("read the seed's lease"))?;
+    let lease = leases
+        .get_opt(&seed.name_any())
+        .await
+        .map_err(ReconcileError::request("read the seed's lease"))?;
     let now = context.clock.now();
     match silence(&seed, lease.as_ref(), context.seed_periods, now) {
         Silence::None => {}
@@ -65,7 +75,12 @@ async fn reconcile(seed: Arc<Seed>, context: Arc<Context>) -> Result<Action, Rec
 
 /// Judges by the lease; a seed that gardenlet never reported is left alone.
 fn silence(seed: &Seed, lease: Option<&Lease>, periods: SeedPeriods, now: Timestamp) -> Silence {
-    let Some(ready) = seed.status.conditions.iter().find(|condition| condition.type_ == GARDENLET_READY) else {
+    let Some(ready) = seed
+        .status
+        .conditions
+        .iter()
+        .find(|condition| condition.type_ == GARDENLET_READY)
+    else {
         return Silence::None;
     };
     let renewed = lease.and_then(|lease| lease.spec.as_ref()?.renew_time.as_ref().map(|time| time.0));
@@ -74,8 +89,13 @@ fn silence(seed: &Seed, lease: Option<&Lease>, periods: SeedPeriods, now: Timest
         return Silence::None;
     }
     let since: Timestamp = transition(ready).unwrap_or(now);
-    let unknown_for_long = ready.status == ConditionStatus::Unknown && now.duration_since(since) >= signed(periods.shoot_monitor);
-    if unknown_for_long { Silence::Shoots } else { Silence::Seed }
+    let unknown_for_long =
+        ready.status == ConditionStatus::Unknown && now.duration_since(since) >= signed(periods.shoot_monitor);
+    if unknown_for_long {
+        Silence::Shoots
+    } else {
+        Silence::Seed
+    }
 }
 
 fn signed(period: std::time::Duration) -> SignedDuration {
@@ -89,9 +109,18 @@ fn transition(condition: &Condition) -> Option<Timestamp> {
 async fn mark_seed(seed: &Seed, context: &Context, now: Timestamp) -> Result<(), ReconcileError> {
     let mut status = seed.status.clone();
     let message = "Gardenlet stopped posting seed status.";
-    set_unknown(&mut status.conditions, GARDENLET_READY, "SeedStatusUnknown", message, now);
+    set_unknown(
+        &mut status.conditions,
+        GARDENLET_READY,
+        "SeedStatusUnknown",
+        message,
+        now,
+    );
     let seeds = Api::<Seed>::all(context.garden_client.clone());
-    if controller::status::update(&seeds, seed, &seed.status, &status).await?.is_some() {
+    if controller::status::update(&seeds, seed, &seed.status, &status)
+        .await?
+        .is_some()
+    {
         tracing::info!(seed = %seed.name_any(), "gardenlet is silent");
     }
     Ok(())
@@ -100,7 +129,10 @@ async fn mark_seed(seed: &Seed, context: &Context, now: Timestamp) -> Result<(),
 async fn mark_shoots(seed: &Seed, context: &Context, now: Timestamp) -> Result<(), ReconcileError> {
     let shoots = Api::<Shoot>::all(context.garden_client.clone());
     let on_seed = ListParams::default().fields(&format!("status.seedName={}", seed.name_any()));
-    let shoots = shoots.list(&on_seed).await.map_err(ReconcileError::request("list the seed's shoots"))?;
+    let shoots = shoots
+        .list(&on_seed)
+        .await
+        .map_err(ReconcileError::request("list the seed's shoots"))?;
     for shoot in shoots.items {
         let mut status = shoot.status.clone();
         let message = format!("Gardenlet on seed {:?} stopped posting shoot status.", seed.name_any());
@@ -124,7 +156,10 @@ fn set_unknown(conditions: &mut Vec<Condition>, condition_type: &str, reason: &s
         last_update_time: Some(Time(now)),
         codes: Vec::new(),
     };
-    match conditions.iter_mut().find(|condition| condition.type_ == condition_type) {
+    match conditions
+        .iter_mut()
+        .find(|condition| condition.type_ == condition_type)
+    {
         None => conditions.push(wished),
         Some(present) if present.status == ConditionStatus::Unknown && present.reason == reason => {}
         Some(present) => *present = wished,
@@ -139,8 +174,11 @@ mod tests {
 
     use super::*;
 
-    const PERIODS: SeedPeriods =
-        SeedPeriods { monitor: Duration::from_secs(40), shoot_monitor: Duration::from_secs(600), sync: Duration::from_secs(10) };
+    const PERIODS: SeedPeriods = SeedPeriods {
+        monitor: Duration::from_secs(40),
+        shoot_monitor: Duration::from_secs(600),
+        sync: Duration::from_secs(10),
+    };
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(1_000_000 + second).unwrap()
@@ -148,11 +186,15 @@ mod tests {
 
     fn seed(status: &str, since: Timestamp) -> Seed {
         let condition = json!({ "type": "GardenletReady", "status": status, "lastTransitionTime": since.to_string() });
-        serde_json::from_value(json!({ "metadata": { "name": "one" }, "status": { "conditions": [condition] } })).unwrap()
+        serde_json::from_value(json!({ "metadata": { "name": "one" }, "status": { "conditions": [condition] } }))
+            .unwrap()
     }
 
     fn lease(renewed: Timestamp) -> Lease {
-        serde_json::from_value(json!({ "spec": { "renewTime": renewed.strftime("%Y-%m-%dT%H:%M:%S.000000Z").to_string() } })).unwrap()
+        serde_json::from_value(
+            json!({ "spec": { "renewTime": renewed.strftime("%Y-%m-%dT%H:%M:%S.000000Z").to_string() } }),
+        )
+        .unwrap()
     }
 
     #[test]

@@ -38,11 +38,14 @@ impl Health {
 
 /// Runs the controller until `end`.
 pub(crate) async fn run_status_label(context: Arc<Context>, end: CancellationToken) {
-    Controller::new(Api::<Shoot>::all(context.garden_client.clone()), watcher::Config::default())
-        .graceful_shutdown_on(async move { end.cancelled().await })
-        .run(reconcile, on_error, context)
-        .for_each(|_| async {})
-        .await;
+    Controller::new(
+        Api::<Shoot>::all(context.garden_client.clone()),
+        watcher::Config::default(),
+    )
+    .graceful_shutdown_on(async move { end.cancelled().await })
+    .run(reconcile, on_error, context)
+    .for_each(|_| async {})
+    .await;
 }
 
 async fn reconcile(shoot: Arc<Shoot>, context: Arc<Context>) -> Result<Action, ReconcileError> {
@@ -52,7 +55,10 @@ async fn reconcile(shoot: Arc<Shoot>, context: Arc<Context>) -> Result<Action, R
     }
     let api = Api::<Shoot>::namespaced(context.garden_client.clone(), &shoot.namespace().unwrap_or_default());
     let patch = json!({ "metadata": { "uid": shoot.metadata.uid, "labels": { constants::SHOOT_STATUS: health } } });
-    match api.patch_metadata(&shoot.name_any(), &PatchParams::default(), &Patch::Merge(&patch)).await {
+    match api
+        .patch_metadata(&shoot.name_any(), &PatchParams::default(), &Patch::Merge(&patch))
+        .await
+    {
         Ok(_) => {}
         Err(error) if controller::error::is_not_found(&error) => {}
         Err(error) => return Err(ReconcileError::request("label the shoot")(error)),
@@ -63,10 +69,16 @@ async fn reconcile(shoot: Arc<Shoot>, context: Arc<Context>) -> Result<Action, R
 
 /// The worst of conditions and the last operation. Before its first operation a shoot is as healthy as can be.
 fn health(shoot: &Shoot) -> Health {
-    let Some(last) = &shoot.status.last_operation else { return Health::Healthy };
+    let Some(last) = &shoot.status.last_operation else {
+        return Health::Healthy;
+    };
     if last.type_ == LastOperationType::Create && last.state != LastOperationState::Succeeded {
         let failed = matches!(last.state, LastOperationState::Error | LastOperationState::Failed);
-        return if failed || !shoot.status.last_errors.is_empty() { Health::Unhealthy } else { Health::Progressing };
+        return if failed || !shoot.status.last_errors.is_empty() {
+            Health::Unhealthy
+        } else {
+            Health::Progressing
+        };
     }
     let operation = match last.state {
         LastOperationState::Error | LastOperationState::Failed => Health::Unhealthy,
@@ -89,7 +101,7 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(status: Value, expected: &str) {
+    fn check(status: &Value, expected: &str) {
         let shoot: Shoot = serde_json::from_value(json!({ "status": status })).unwrap();
         assert_eq!(health(&shoot).as_str(), expected);
     }
@@ -104,14 +116,32 @@ mod tests {
 
     #[test]
     fn the_worst_counts() {
-        check(json!({}), "healthy");
-        check(json!({ "lastOperation": operation("Create", "Processing"), "conditions": [condition("Unknown")] }), "progressing");
-        check(json!({ "lastOperation": operation("Create", "Error") }), "unhealthy");
+        check(&json!({}), "healthy");
+        check(
+            &json!({ "lastOperation": operation("Create", "Processing"), "conditions": [condition("Unknown")] }),
+            "progressing",
+        );
+        check(&json!({ "lastOperation": operation("Create", "Error") }), "unhealthy");
         let succeeded = operation("Create", "Succeeded");
-        check(json!({ "lastOperation": succeeded, "conditions": [condition("True"), condition("Progressing")] }), "progressing");
-        check(json!({ "lastOperation": succeeded, "conditions": [condition("Unknown"), condition("Progressing")] }), "unknown");
-        check(json!({ "lastOperation": succeeded, "conditions": [condition("False"), condition("Unknown")] }), "unhealthy");
-        check(json!({ "lastOperation": operation("Reconcile", "Processing"), "conditions": [condition("True")] }), "healthy");
-        check(json!({ "lastOperation": operation("Reconcile", "Failed"), "conditions": [condition("True")] }), "unhealthy");
+        check(
+            &json!({ "lastOperation": succeeded, "conditions": [condition("True"), condition("Progressing")] }),
+            "progressing",
+        );
+        check(
+            &json!({ "lastOperation": succeeded, "conditions": [condition("Unknown"), condition("Progressing")] }),
+            "unknown",
+        );
+        check(
+            &json!({ "lastOperation": succeeded, "conditions": [condition("False"), condition("Unknown")] }),
+            "unhealthy",
+        );
+        check(
+            &json!({ "lastOperation": operation("Reconcile", "Processing"), "conditions": [condition("True")] }),
+            "healthy",
+        );
+        check(
+            &json!({ "lastOperation": operation("Reconcile", "Failed"), "conditions": [condition("True")] }),
+            "unhealthy",
+        );
     }
 }

@@ -42,7 +42,10 @@ const ANSWER_DEADLINE: Duration = Duration::from_secs(5);
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CareError {
     #[error("failed to {step}")]
-    Request { step: &'static str, source: Box<kube::Error> },
+    Request {
+        step: &'static str,
+        source: Box<kube::Error>,
+    },
 }
 
 /// What a look found: all well, or what is not.
@@ -58,10 +61,18 @@ pub(crate) async fn run(context: Arc<Context>, end: CancellationToken) {
     let controller = Controller::new(context.gardens(), watcher::Config::default());
     let gardens = controller.store();
     let all = move |_: Deployment| -> Vec<ObjectRef<Garden>> {
-        gardens.state().iter().map(|garden| ObjectRef::from_obj(garden.as_ref())).collect()
+        gardens
+            .state()
+            .iter()
+            .map(|garden| ObjectRef::from_obj(garden.as_ref()))
+            .collect()
     };
     controller
-        .watches(Api::<Deployment>::namespaced(client, NAMESPACE), watcher::Config::default(), all)
+        .watches(
+            Api::<Deployment>::namespaced(client, NAMESPACE),
+            watcher::Config::default(),
+            all,
+        )
         .trigger_backoff(WatchBackoff::default())
         .graceful_shutdown_on(async move { end.cancelled().await })
         .run(look, on_error, context)
@@ -74,8 +85,11 @@ async fn look(garden: Arc<Garden>, context: Arc<Context>) -> Result<Action, Care
         return Ok(Action::await_change());
     }
     let client = context.runtime.client().clone();
-    let (runtime, components, server) =
-        futures::try_join!(runtime_components(&client), virtual_components(&client), api_server(&client))?;
+    let (runtime, components, server) = futures::try_join!(
+        runtime_components(&client),
+        virtual_components(&client),
+        api_server(&client)
+    )?;
     let verdicts = [runtime, components, server];
     let well = verdicts.iter().all(|verdict| verdict.problems.is_empty());
     let mut conditions = garden.status.conditions.clone();
@@ -84,8 +98,18 @@ async fn look(garden: Arc<Garden>, context: Arc<Context>) -> Result<Action, Care
     }
     if conditions != garden.status.conditions {
         let patch = json!({ "metadata": { "uid": garden.metadata.uid }, "status": { "conditions": conditions } });
-        let written = context.gardens().patch_status(&garden.name_any(), &Default::default(), &kube::api::Patch::Merge(&patch)).await;
-        written.map_err(|source| CareError::Request { step: "write the conditions", source: Box::new(source) })?;
+        let written = context
+            .gardens()
+            .patch_status(
+                &garden.name_any(),
+                &Default::default(),
+                &kube::api::Patch::Merge(&patch),
+            )
+            .await;
+        written.map_err(|source| CareError::Request {
+            step: "write the conditions",
+            source: Box::new(source),
+        })?;
     }
     Ok(Action::requeue(if well { PERIOD } else { PERIOD_AMISS }))
 }
@@ -93,31 +117,51 @@ async fn look(garden: Arc<Garden>, context: Arc<Context>) -> Result<Action, Care
 async fn runtime_components(client: &Client) -> Result<Verdict, CareError> {
     let problems = deployments(client, RUNTIME_COMPONENTS.iter().map(|name| (*name).to_owned())).await?;
     let condition = constants::GARDEN_RUNTIME_COMPONENTS_HEALTHY;
-    Ok(Verdict { condition, reason: "DeploymentUnhealthy", problems })
+    Ok(Verdict {
+        condition,
+        reason: "DeploymentUnhealthy",
+        problems,
+    })
 }
 
 async fn virtual_components(client: &Client) -> Result<Verdict, CareError> {
-    let control_plane = [constants::DEPLOYMENT_KUBE_API_SERVER, constants::DEPLOYMENT_KUBE_CONTROLLER_MANAGER];
+    let control_plane = [
+        constants::DEPLOYMENT_KUBE_API_SERVER,
+        constants::DEPLOYMENT_KUBE_CONTROLLER_MANAGER,
+    ];
     let control_plane = control_plane.into_iter().map(|name| format!("{PREFIX}{name}"));
     let names = control_plane.chain(GARDENER_COMPONENTS.iter().map(|name| (*name).to_owned()));
     let mut problems = deployments(client, names).await?;
     let name = control_plane::etcd_name();
     let etcd = Api::<Etcd>::namespaced(client.clone(), NAMESPACE).get_opt(&name).await;
-    let etcd = etcd.map_err(|source| CareError::Request { step: "read etcd", source: Box::new(source) })?;
+    let etcd = etcd.map_err(|source| CareError::Request {
+        step: "read etcd",
+        source: Box::new(source),
+    })?;
     if let Some(state) = waits(deploy::etcd_state(etcd.as_ref())) {
         problems.push(format!("Etcd {name}: {state}"));
     }
-    Ok(Verdict { condition: constants::GARDEN_VIRTUAL_COMPONENTS_HEALTHY, reason: "ComponentUnhealthy", problems })
+    Ok(Verdict {
+        condition: constants::GARDEN_VIRTUAL_COMPONENTS_HEALTHY,
+        reason: "ComponentUnhealthy",
+        problems,
+    })
 }
 
 /// What is wrong with some Deployments.
 async fn deployments(client: &Client, names: impl Iterator<Item = String>) -> Result<Vec<String>, CareError> {
     let api = Api::<Deployment>::namespaced(client.clone(), NAMESPACE);
     let found = api.list(&Default::default()).await;
-    let found = found.map_err(|source| CareError::Request { step: "list Deployments", source: Box::new(source) })?;
+    let found = found.map_err(|source| CareError::Request {
+        step: "list Deployments",
+        source: Box::new(source),
+    })?;
     let state = |name: String| {
         let deployment = found.items.iter().find(|deployment| deployment.name_any() == name);
-        Some(format!("Deployment {name}: {}", waits(deploy::deployment_state(deployment))?))
+        Some(format!(
+            "Deployment {name}: {}",
+            waits(deploy::deployment_state(deployment))?
+        ))
     };
     Ok(names.filter_map(state).collect())
 }
@@ -136,16 +180,31 @@ async fn api_server(runtime_client: &Client) -> Result<Verdict, CareError> {
         Ok(()) => Vec::new(),
         Err(reason) => vec![reason],
     };
-    Ok(Verdict { condition, reason: "HealthzRequestFailed", problems })
+    Ok(Verdict {
+        condition,
+        reason: "HealthzRequestFailed",
+        problems,
+    })
 }
 
 async fn ask(runtime_client: &Client) -> Result<(), String> {
     let secrets = Api::<Secret>::namespaced(runtime_client.clone(), NAMESPACE);
-    let secret = secrets.get(INTERNAL_KUBECONFIG_SECRET).await.map_err(|error| ErrorChain(&error).to_string())?;
-    let kubeconfig = secret.data.as_ref().and_then(|data| data.get("kubeconfig")).ok_or("its kubeconfig is missing")?;
+    let secret = secrets
+        .get(INTERNAL_KUBECONFIG_SECRET)
+        .await
+        .map_err(|error| ErrorChain(&error).to_string())?;
+    let kubeconfig = secret
+        .data
+        .as_ref()
+        .and_then(|data| data.get("kubeconfig"))
+        .ok_or("its kubeconfig is missing")?;
     let text = String::from_utf8_lossy(&kubeconfig.0);
-    let client = controller::connect::from_kubeconfig_str(&text).await.map_err(|error| ErrorChain(&error).to_string())?;
-    let request = http::Request::get("/healthz").body(Vec::new()).map_err(|error| error.to_string())?;
+    let client = controller::connect::from_kubeconfig_str(&text)
+        .await
+        .map_err(|error| ErrorChain(&error).to_string())?;
+    let request = http::Request::get("/healthz")
+        .body(Vec::new())
+        .map_err(|error| error.to_string())?;
     match tokio::time::timeout(ANSWER_DEADLINE, client.request_text(request)).await {
         Ok(answer) => answer.map(drop).map_err(|error| ErrorChain(&error).to_string()),
         Err(_) => Err(format!("it did not answer within {} s", ANSWER_DEADLINE.as_secs())),
@@ -155,18 +214,29 @@ async fn ask(runtime_client: &Client) -> Result<(), String> {
 /// The transition time moves with the status, the update time with anything.
 fn set(conditions: &mut Vec<Condition>, verdict: &Verdict, now: Timestamp) {
     let well = verdict.problems.is_empty();
-    let status = if well { ConditionStatus::True } else { ConditionStatus::False };
+    let status = if well {
+        ConditionStatus::True
+    } else {
+        ConditionStatus::False
+    };
     let (reason, message) = if well {
         ("Healthy".to_owned(), "All is well.".to_owned())
     } else {
         (verdict.reason.to_owned(), verdict.problems.join("; "))
     };
-    let present = conditions.iter().position(|condition| condition.type_ == verdict.condition);
+    let present = conditions
+        .iter()
+        .position(|condition| condition.type_ == verdict.condition);
     let old = present.map(|index| conditions[index].clone());
-    if old.as_ref().is_some_and(|old| old.status == status && old.reason == reason && old.message == message) {
+    if old
+        .as_ref()
+        .is_some_and(|old| old.status == status && old.reason == reason && old.message == message)
+    {
         return;
     }
-    let since = old.filter(|old| old.status == status).and_then(|old| old.last_transition_time);
+    let since = old
+        .filter(|old| old.status == status)
+        .and_then(|old| old.last_transition_time);
     let condition = Condition {
         type_: verdict.condition.to_owned(),
         status,
@@ -195,7 +265,11 @@ mod tests {
 
     fn verdict(problems: &[&str]) -> Verdict {
         let problems = problems.iter().map(|problem| (*problem).to_owned()).collect();
-        Verdict { condition: "RuntimeComponentsHealthy", reason: "DeploymentUnhealthy", problems }
+        Verdict {
+            condition: "RuntimeComponentsHealthy",
+            reason: "DeploymentUnhealthy",
+            problems,
+        }
     }
 
     fn at(second: i64) -> Timestamp {
@@ -212,7 +286,10 @@ mod tests {
         assert_eq!(conditions[0].status, ConditionStatus::False);
         set(&mut conditions, &verdict(&["gateway: still gone"]), at(4));
         assert_eq!(conditions[0].message, "gateway: still gone");
-        assert_eq!((&conditions[0].last_transition_time, &conditions[0].last_update_time), (&Some(Time(at(3))), &Some(Time(at(4)))));
+        assert_eq!(
+            (&conditions[0].last_transition_time, &conditions[0].last_update_time),
+            (&Some(Time(at(3))), &Some(Time(at(4))))
+        );
         assert_eq!(conditions.len(), 1);
     }
 }

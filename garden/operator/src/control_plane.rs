@@ -36,7 +36,11 @@ pub(crate) fn etcd_endpoint() -> String {
 
 /// What certificates must say.
 pub(crate) fn secrets_wish(settings: &Settings) -> SecretsWish {
-    let first = settings.services.parse::<IpNet>().ok().and_then(|net| net.hosts().next());
+    let first = settings
+        .services
+        .parse::<IpNet>()
+        .ok()
+        .and_then(|net| net.hosts().next());
     SecretsWish {
         cluster_name: CLUSTER_NAME.to_owned(),
         service: api_server_name(),
@@ -57,17 +61,29 @@ pub(crate) fn control_plane(settings: &Settings, images: Images, secrets: Secret
         cluster_name: CLUSTER_NAME.to_owned(),
         kubernetes_version: settings.kubernetes_version.clone(),
         images,
-        networks: Networks { services: settings.services.clone(), pods: None },
+        networks: Networks {
+            services: settings.services.clone(),
+            pods: None,
+        },
         hostnames: settings.host_names(),
-        gateway: Some(Gateway { name: GATEWAY.to_owned(), namespace: NAMESPACE.to_owned() }),
+        gateway: Some(Gateway {
+            name: GATEWAY.to_owned(),
+            namespace: NAMESPACE.to_owned(),
+        }),
         secrets,
         etcd: EtcdOptions {
             storage_capacity: settings.etcd_capacity.clone(),
             storage_class: settings.etcd_storage_class.clone(),
-            requests: Resource { cpu: "50m".to_owned(), memory: "128Mi".to_owned() },
+            requests: Resource {
+                cpu: "50m".to_owned(),
+                memory: "128Mi".to_owned(),
+            },
             ..EtcdOptions::default()
         },
-        api_server: ApiServerOptions { advertise_address: ADVERTISE_ADDRESS, ..ApiServerOptions::default() },
+        api_server: ApiServerOptions {
+            advertise_address: ADVERTISE_ADDRESS,
+            ..ApiServerOptions::default()
+        },
         replicas: 1,
         priority_class: Some("gardener-garden-system-500".to_owned()),
     }

@@ -42,12 +42,18 @@ pub(crate) enum DeletionError {
     #[error(transparent)]
     Delete(#[from] DeleteError),
     #[error("failed to {step}")]
-    Request { step: &'static str, source: Box<kube::Error> },
+    Request {
+        step: &'static str,
+        source: Box<kube::Error>,
+    },
 }
 
 impl DeletionError {
     fn request(step: &'static str) -> impl FnOnce(kube::Error) -> Self {
-        move |source| Self::Request { step, source: Box::new(source) }
+        move |source| Self::Request {
+            step,
+            source: Box::new(source),
+        }
     }
 }
 
@@ -75,8 +81,13 @@ pub(crate) async fn delete(runtime: &Applier) -> Result<(), DeletionError> {
 /// A garden whose API server does not answer cannot be asked; whoever deletes it has said twice that he wants to.
 async fn refuse_with_shoots(client: &Client) -> Result<(), DeletionError> {
     let secrets = Api::<Secret>::namespaced(client.clone(), NAMESPACE);
-    let secret = secrets.get_opt(INTERNAL_KUBECONFIG_SECRET).await.map_err(DeletionError::request("read the kubeconfig"))?;
-    let Some(kubeconfig) = secret.and_then(|secret| secret.data?.remove("kubeconfig")) else { return Ok(()) };
+    let secret = secrets
+        .get_opt(INTERNAL_KUBECONFIG_SECRET)
+        .await
+        .map_err(DeletionError::request("read the kubeconfig"))?;
+    let Some(kubeconfig) = secret.and_then(|secret| secret.data?.remove("kubeconfig")) else {
+        return Ok(());
+    };
     let Ok(garden) = controller::connect::from_kubeconfig_str(&String::from_utf8_lossy(&kubeconfig.0)).await else {
         return Ok(());
     };
@@ -84,7 +95,9 @@ async fn refuse_with_shoots(client: &Client) -> Result<(), DeletionError> {
     match tokio::time::timeout(ASK_DEADLINE, shoots.list(&ListParams::default())).await {
         Ok(Ok(shoots)) if !shoots.items.is_empty() => {
             let name = |shoot: &Shoot| format!("{}/{}", shoot.namespace().unwrap_or_default(), shoot.name_any());
-            Err(DeletionError::Shoots(shoots.items.iter().map(name).collect::<Vec<_>>().join(", ")))
+            Err(DeletionError::Shoots(
+                shoots.items.iter().map(name).collect::<Vec<_>>().join(", "),
+            ))
         }
         Ok(Ok(_)) => Ok(()),
         Ok(Err(error)) => {
@@ -122,12 +135,19 @@ async fn names<K>(client: &Client, prefix: &str) -> Result<Vec<String>, Deletion
 where
     K: Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope> + Clone + DeserializeOwned + Debug,
 {
-    let found = Api::<K>::namespaced(client.clone(), NAMESPACE).list_metadata(&ListParams::default()).await;
+    let found = Api::<K>::namespaced(client.clone(), NAMESPACE)
+        .list_metadata(&ListParams::default())
+        .await;
     let found = match found {
         Err(error) if controller::error::is_not_found(&error) => return Ok(Vec::new()),
         found => found.map_err(DeletionError::request("list what is left"))?,
     };
-    Ok(found.items.iter().map(kube::ResourceExt::name_any).filter(|name| name.starts_with(prefix)).collect())
+    Ok(found
+        .items
+        .iter()
+        .map(kube::ResourceExt::name_any)
+        .filter(|name| name.starts_with(prefix))
+        .collect())
 }
 
 /// etcd's data: who deletes a Garden wants it gone.

@@ -3,8 +3,8 @@
 //! In: names. Out: a volume and its mount, as a pair. Absent: what the files hold.
 
 use k8s_openapi::api::core::v1::{
-    ConfigMapVolumeSource, KeyToPath, ProjectedVolumeSource, SecretProjection, SecretVolumeSource,
-    Volume, VolumeMount, VolumeProjection,
+    ConfigMapVolumeSource, KeyToPath, ProjectedVolumeSource, SecretProjection, SecretVolumeSource, Volume, VolumeMount,
+    VolumeProjection,
 };
 
 /// Where Gardener's components find their kubeconfig for the cluster whose control plane they belong to.
@@ -20,7 +20,11 @@ pub(crate) fn secret(volume: &str, secret: &str, directory: &str) -> (Volume, Vo
         default_mode: Some(READ_ONLY_MODE),
         ..SecretVolumeSource::default()
     };
-    let volume = Volume { name: volume.to_owned(), secret: Some(source), ..Volume::default() };
+    let volume = Volume {
+        name: volume.to_owned(),
+        secret: Some(source),
+        ..Volume::default()
+    };
     mounted(volume, directory)
 }
 
@@ -31,7 +35,11 @@ pub(crate) fn config_map(volume: &str, config_map: &str, directory: &str) -> (Vo
         default_mode: Some(READ_ONLY_MODE),
         ..ConfigMapVolumeSource::default()
     };
-    let volume = Volume { name: volume.to_owned(), config_map: Some(source), ..Volume::default() };
+    let volume = Volume {
+        name: volume.to_owned(),
+        config_map: Some(source),
+        ..Volume::default()
+    };
     mounted(volume, directory)
 }
 
@@ -40,7 +48,11 @@ pub(crate) fn generic_kubeconfig(generic_secret: &str, access_secret: &str) -> (
     let item = |secret: &str, key: &str| VolumeProjection {
         secret: Some(SecretProjection {
             name: secret.to_owned(),
-            items: Some(vec![KeyToPath { key: key.to_owned(), path: key.to_owned(), mode: None }]),
+            items: Some(vec![KeyToPath {
+                key: key.to_owned(),
+                path: key.to_owned(),
+                mode: None,
+            }]),
             // The pod must wait for its token rather than start without it.
             optional: Some(false),
         }),
@@ -50,7 +62,11 @@ pub(crate) fn generic_kubeconfig(generic_secret: &str, access_secret: &str) -> (
         default_mode: Some(READ_ONLY_MODE),
         sources: Some(vec![item(generic_secret, "kubeconfig"), item(access_secret, "token")]),
     };
-    let volume = Volume { name: "kubeconfig".to_owned(), projected: Some(projected), ..Volume::default() };
+    let volume = Volume {
+        name: "kubeconfig".to_owned(),
+        projected: Some(projected),
+        ..Volume::default()
+    };
     mounted(volume, GENERIC_KUBECONFIG_DIRECTORY)
 }
 

@@ -49,38 +49,95 @@ pub(crate) fn reconcile() -> Result<Flow<Work, StepError>, GraphError> {
 fn add_runtime(graph: &mut Graph<Work, StepError>) {
     graph.task(CUSTOM_RESOURCES).run(steps::custom_resources);
     graph.task(PRIORITIES).run(steps::priorities);
-    graph.task(ETCD_DRUID).needs([CUSTOM_RESOURCES, PRIORITIES]).run(steps::etcd_druid);
-    graph.task(RESOURCE_MANAGER).needs([CUSTOM_RESOURCES, PRIORITIES]).run(steps::resource_manager);
-    graph.task(GATEWAY).needs([CUSTOM_RESOURCES, PRIORITIES]).run(steps::gateway);
-    graph.task(RUNTIME_READY).needs([ETCD_DRUID, RESOURCE_MANAGER, GATEWAY]).run(steps::runtime_ready);
+    graph
+        .task(ETCD_DRUID)
+        .needs([CUSTOM_RESOURCES, PRIORITIES])
+        .run(steps::etcd_druid);
+    graph
+        .task(RESOURCE_MANAGER)
+        .needs([CUSTOM_RESOURCES, PRIORITIES])
+        .run(steps::resource_manager);
+    graph
+        .task(GATEWAY)
+        .needs([CUSTOM_RESOURCES, PRIORITIES])
+        .run(steps::gateway);
+    graph
+        .task(RUNTIME_READY)
+        .needs([ETCD_DRUID, RESOURCE_MANAGER, GATEWAY])
+        .run(steps::runtime_ready);
     graph.task(DNS).needs([GATEWAY]).run(steps::dns_records);
 }
 
 /// The virtual garden itself. kube-apiserver starts beside its etcd: it tries for a while by itself.
 fn add_control_plane(graph: &mut Graph<Work, StepError>) {
     graph.task(SECRETS).run(steps::secrets);
-    graph.task(ETCD).needs([SECRETS, CUSTOM_RESOURCES, PRIORITIES]).run(steps::etcd);
+    graph
+        .task(ETCD)
+        .needs([SECRETS, CUSTOM_RESOURCES, PRIORITIES])
+        .run(steps::etcd);
     graph.task(ETCD_READY).needs([ETCD, ETCD_DRUID]).run(steps::etcd_ready);
-    graph.task(EXPOSURE).needs([SECRETS, CUSTOM_RESOURCES]).run(steps::exposure);
-    graph.task(API_SERVER).needs([SECRETS, PRIORITIES]).run(steps::kube_apiserver);
-    graph.task(API_SERVER_READY).needs([API_SERVER, EXPOSURE, ETCD_READY]).run(steps::kube_apiserver_ready);
+    graph
+        .task(EXPOSURE)
+        .needs([SECRETS, CUSTOM_RESOURCES])
+        .run(steps::exposure);
+    graph
+        .task(API_SERVER)
+        .needs([SECRETS, PRIORITIES])
+        .run(steps::kube_apiserver);
+    graph
+        .task(API_SERVER_READY)
+        .needs([API_SERVER, EXPOSURE, ETCD_READY])
+        .run(steps::kube_apiserver_ready);
     graph.task(ACCESS).needs([SECRETS]).run(steps::access);
-    graph.task(ACCESS_READY).needs([ACCESS, RESOURCE_MANAGER, API_SERVER_READY]).run(steps::access_ready);
-    graph.task(CONTROLLERS).needs([ACCESS_READY]).run(steps::kube_controller_manager);
-    graph.task(CONTROLLERS_READY).needs([CONTROLLERS]).run(steps::kube_controller_manager_ready);
-    graph.task(SYSTEM).needs([API_SERVER_READY]).run(steps::virtual_garden_system);
+    graph
+        .task(ACCESS_READY)
+        .needs([ACCESS, RESOURCE_MANAGER, API_SERVER_READY])
+        .run(steps::access_ready);
+    graph
+        .task(CONTROLLERS)
+        .needs([ACCESS_READY])
+        .run(steps::kube_controller_manager);
+    graph
+        .task(CONTROLLERS_READY)
+        .needs([CONTROLLERS])
+        .run(steps::kube_controller_manager_ready);
+    graph
+        .task(SYSTEM)
+        .needs([API_SERVER_READY])
+        .run(steps::virtual_garden_system);
 }
 
 /// Gardener's own processes. Their pods wait for tokens; the controllers also for the API that they watch.
 fn add_gardener(graph: &mut Graph<Work, StepError>) {
-    graph.task(GARDENER_API).needs([ACCESS_READY, SYSTEM]).run(steps::gardener_api_server);
-    graph.task(GARDENER_API_RUNNING).needs([GARDENER_API]).run(steps::gardener_api_server_ready);
-    graph.task(ADDRESS).needs([API_SERVER_READY]).run(steps::gardener_api_address);
+    graph
+        .task(GARDENER_API)
+        .needs([ACCESS_READY, SYSTEM])
+        .run(steps::gardener_api_server);
+    graph
+        .task(GARDENER_API_RUNNING)
+        .needs([GARDENER_API])
+        .run(steps::gardener_api_server_ready);
+    graph
+        .task(ADDRESS)
+        .needs([API_SERVER_READY])
+        .run(steps::gardener_api_address);
     // The aggregator asks a new API for its documents at once, and when it does not answer only a minute later again.
-    graph.task(REGISTER).needs([ADDRESS, GARDENER_API_RUNNING]).run(steps::register_api);
-    graph.task(GARDENER_API_READY).needs([REGISTER]).run(steps::gardener_api_ready);
-    graph.task(GARDENER_CONTROLLERS).needs([GARDENER_API_READY]).run(steps::gardener_controllers);
-    graph.task(GARDENER_READY).needs([GARDENER_CONTROLLERS]).run(steps::gardener_ready);
+    graph
+        .task(REGISTER)
+        .needs([ADDRESS, GARDENER_API_RUNNING])
+        .run(steps::register_api);
+    graph
+        .task(GARDENER_API_READY)
+        .needs([REGISTER])
+        .run(steps::gardener_api_ready);
+    graph
+        .task(GARDENER_CONTROLLERS)
+        .needs([GARDENER_API_READY])
+        .run(steps::gardener_controllers);
+    graph
+        .task(GARDENER_READY)
+        .needs([GARDENER_CONTROLLERS])
+        .run(steps::gardener_ready);
 }
 
 #[cfg(test)]
@@ -108,7 +165,11 @@ mod tests {
     #[test]
     fn what_need_not_wait_does_not() {
         let flow = reconcile().unwrap();
-        for (one, other) in [(ETCD_READY, API_SERVER), (CUSTOM_RESOURCES, SECRETS), (DNS, GARDENER_READY)] {
+        for (one, other) in [
+            (ETCD_READY, API_SERVER),
+            (CUSTOM_RESOURCES, SECRETS),
+            (DNS, GARDENER_READY),
+        ] {
             assert!(!flow.has_path(one, other), "{other} must not wait for {one}");
         }
     }

@@ -56,14 +56,20 @@ pub(crate) enum ReconcileError {
     #[error("{0}")]
     Tasks(String),
     #[error("failed to {step}")]
-    Request { step: &'static str, source: Box<kube::Error> },
+    Request {
+        step: &'static str,
+        source: Box<kube::Error>,
+    },
     #[error("failed to delete the garden")]
     Deletion(#[from] DeletionError),
 }
 
 impl ReconcileError {
     fn request(step: &'static str) -> impl FnOnce(kube::Error) -> Self {
-        move |source| Self::Request { step, source: Box::new(source) }
+        move |source| Self::Request {
+            step,
+            source: Box::new(source),
+        }
     }
 
     fn retry(&self) -> Retry {
@@ -113,7 +119,9 @@ async fn reconcile(garden: Arc<Garden>, context: Arc<Context>) -> Result<Action,
         let progress = garden.status.last_operation.as_ref().map_or(0, |last| last.progress);
         let reason = ErrorChain(error).to_string();
         let operation = status::failed(type_, progress, reason, context.clock.now());
-        status::write_operation(&context.gardens(), &garden, &operation).await.map_err(ReconcileError::request("write the status"))?;
+        status::write_operation(&context.gardens(), &garden, &operation)
+            .await
+            .map_err(ReconcileError::request("write the status"))?;
     }
     result
 }
@@ -122,7 +130,8 @@ async fn reconcile(garden: Arc<Garden>, context: Arc<Context>) -> Result<Action,
 fn is_done(garden: &Garden) -> bool {
     let observed = garden.status.observed_generation == garden.metadata.generation.unwrap_or_default();
     let last = garden.status.last_operation.as_ref();
-    let succeeded = last.is_some_and(|last| last.state == LastOperationState::Succeeded && last.type_ != LastOperationType::Delete);
+    let succeeded =
+        last.is_some_and(|last| last.state == LastOperationState::Succeeded && last.type_ != LastOperationType::Delete);
     let asked = garden.annotations().contains_key(constants::GARDENER_OPERATION);
     observed && succeeded && !asked
 }
@@ -136,7 +145,12 @@ async fn create(garden: &Garden, context: &Context, type_: &LastOperationType) -
     take_operation(&api, garden).await?;
     let images = context.image_set(&settings.kubernetes_version)?;
     let addresses = status::advertised_addresses(&settings);
-    let work = Arc::new(Work::new(settings, context.runtime.clone(), images, Arc::clone(&context.clock)));
+    let work = Arc::new(Work::new(
+        settings,
+        context.runtime.clone(),
+        images,
+        Arc::clone(&context.clock),
+    ));
     let started = context.clock.now();
     run_flow(garden, context, type_, work).await?;
     let now = context.clock.now();
@@ -147,7 +161,9 @@ async fn create(garden: &Garden, context: &Context, type_: &LastOperationType) -
         advertised_addresses: addresses,
         ..GardenStatus::default()
     };
-    status::write_success(&api, garden, &success).await.map_err(ReconcileError::request("write the status"))?;
+    status::write_success(&api, garden, &success)
+        .await
+        .map_err(ReconcileError::request("write the status"))?;
     context.failures.succeeded(&garden.name_any());
     tracing::info!(garden = %garden.name_any(), elapsed = %now.duration_since(started), "reconciled");
     Ok(Action::requeue(RESYNC))
@@ -169,8 +185,12 @@ async fn take_operation(api: &Api<Garden>, garden: &Garden) -> Result<(), Reconc
     }
     let patch = serde_json::json!({ "metadata": { "annotations": { constants::GARDENER_OPERATION: null } } });
     let parameters = kube::api::PatchParams::default();
-    let taken = api.patch_metadata(&garden.name_any(), &parameters, &kube::api::Patch::Merge(&patch)).await;
-    taken.map(drop).map_err(ReconcileError::request("remove the operation's annotation"))
+    let taken = api
+        .patch_metadata(&garden.name_any(), &parameters, &kube::api::Patch::Merge(&patch))
+        .await;
+    taken
+        .map(drop)
+        .map_err(ReconcileError::request("remove the operation's annotation"))
 }
 
 /// Runs the flow, and writes its progress meanwhile.
@@ -183,7 +203,13 @@ async fn run_flow(
     let (sender, receiver) = watch::channel(Progress::default());
     // A closed channel means that nobody writes progress any more: the flow goes on.
     let progress = Box::new(move |progress| drop(sender.send(progress)));
-    let running = flow::reconcile()?.run(work, RunOptions { progress, ..RunOptions::default() });
+    let running = flow::reconcile()?.run(
+        work,
+        RunOptions {
+            progress,
+            ..RunOptions::default()
+        },
+    );
     let report = with_progress(running, garden, context, type_, receiver).await;
     for task in &report.tasks {
         tracing::debug!(task = %task.id, started = ?task.started, took = ?task.took, "task");
@@ -232,7 +258,9 @@ async fn delete(garden: &Garden, context: &Context) -> Result<Action, ReconcileE
     if let Err(error) = deletion::delete(&context.runtime).await {
         let reason = ErrorChain(&error).to_string();
         let operation = status::failed(LastOperationType::Delete, 0, reason, context.clock.now());
-        status::write_operation(&api, garden, &operation).await.map_err(ReconcileError::request("write the status"))?;
+        status::write_operation(&api, garden, &operation)
+            .await
+            .map_err(ReconcileError::request("write the status"))?;
         return Err(error.into());
     }
     controller::finalizers::remove(&api, garden, constants::FINALIZER_OPERATOR)
@@ -272,8 +300,14 @@ mod tests {
         };
         check(garden(1, 1, &succeeded, json!({})), true);
         check(garden(2, 1, &succeeded, json!({})), false);
-        check(garden(1, 1, &json!({ "type": "Create", "state": "Error" }), json!({})), false);
-        check(garden(1, 1, &succeeded, json!({ "gardener.cloud/operation": "reconcile" })), false);
+        check(
+            garden(1, 1, &json!({ "type": "Create", "state": "Error" }), json!({})),
+            false,
+        );
+        check(
+            garden(1, 1, &succeeded, json!({ "gardener.cloud/operation": "reconcile" })),
+            false,
+        );
         check(json!({ "metadata": { "generation": 1 } }), false);
     }
 }

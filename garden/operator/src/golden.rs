@@ -54,7 +54,11 @@ impl Documents {
     }
 
     fn identity(self, identity: &Identity) -> Self {
-        let Identity { service_account, cluster_role, cluster_role_binding } = identity;
+        let Identity {
+            service_account,
+            cluster_role,
+            cluster_role_binding,
+        } = identity;
         self.add(service_account).add(cluster_role).add(cluster_role_binding)
     }
 
@@ -91,7 +95,10 @@ fn shared_parts_of_the_runtime_cluster() {
 #[test]
 fn gardeners_own_processes() {
     let settings = settings();
-    let common = ComponentFiles { image: IMAGE.to_owned(), generic_kubeconfig: "generic-token-kubeconfig-1".to_owned() };
+    let common = ComponentFiles {
+        image: IMAGE.to_owned(),
+        generic_kubeconfig: "generic-token-kubeconfig-1".to_owned(),
+    };
     let secrets = ApiServerSecrets {
         ca_etcd_bundle: "ca-etcd-bundle-1".to_owned(),
         etcd_client: "etcd-client-1".to_owned(),
@@ -102,7 +109,12 @@ fn gardeners_own_processes() {
     let scheduler = runtime::scheduler_config("SameRegion", "info");
     let records = runtime::records(&settings, &["172.30.2.1".to_owned()], Timestamp::UNIX_EPOCH);
     Documents::default()
-        .add(&runtime::api_server(&settings, &common, &secrets, &crate::control_plane::etcd_endpoint()))
+        .add(&runtime::api_server(
+            &settings,
+            &common,
+            &secrets,
+            &crate::control_plane::etcd_endpoint(),
+        ))
         .add(&runtime::api_server_service())
         .add(&manager.config_map("garden"))
         .add(&runtime::controller_manager(&common, &manager))

@@ -77,7 +77,10 @@ pub(crate) struct Requests {
 
 impl Default for Requests {
     fn default() -> Self {
-        Self { cpu: "10m", memory: "24Mi" }
+        Self {
+            cpu: "10m",
+            memory: "24Mi",
+        }
     }
 }
 
@@ -85,7 +88,10 @@ impl Process {
     /// The labels by which the Deployment, and a Service, find the pods.
     pub(crate) fn selector(name: &str) -> BTreeMap<String, String> {
         let role = name.strip_prefix("gardener-").unwrap_or(name);
-        BTreeMap::from([("app".to_owned(), "gardener".to_owned()), ("role".to_owned(), role.to_owned())])
+        BTreeMap::from([
+            ("app".to_owned(), "gardener".to_owned()),
+            ("role".to_owned(), role.to_owned()),
+        ])
     }
 
     /// The Deployment of one replica in `namespace`.
@@ -112,7 +118,10 @@ impl Process {
             spec: Some(DeploymentSpec {
                 replicas: Some(1),
                 revision_history_limit: Some(1),
-                selector: LabelSelector { match_labels: Some(selector), ..LabelSelector::default() },
+                selector: LabelSelector {
+                    match_labels: Some(selector),
+                    ..LabelSelector::default()
+                },
                 strategy: Some(DeploymentStrategy::default()),
                 template,
                 ..DeploymentSpec::default()
@@ -131,7 +140,10 @@ impl Process {
                 run_as_user: Some(NON_ROOT),
                 run_as_group: Some(NON_ROOT),
                 fs_group: Some(NON_ROOT),
-                seccomp_profile: Some(SeccompProfile { type_: "RuntimeDefault".to_owned(), ..SeccompProfile::default() }),
+                seccomp_profile: Some(SeccompProfile {
+                    type_: "RuntimeDefault".to_owned(),
+                    ..SeccompProfile::default()
+                }),
                 ..PodSecurityContext::default()
             }),
             volumes: (!self.files.is_empty()).then(|| self.files.iter().map(|(volume, _)| volume.clone()).collect()),
@@ -143,8 +155,13 @@ impl Process {
     fn container(self) -> Container {
         let program = self.program.unwrap_or_else(|| self.name.clone());
         let environment = self.environment.into_iter();
-        let environment: Vec<_> =
-            environment.map(|(name, value)| EnvVar { name, value: Some(value), ..EnvVar::default() }).collect();
+        let environment: Vec<_> = environment
+            .map(|(name, value)| EnvVar {
+                name,
+                value: Some(value),
+                ..EnvVar::default()
+            })
+            .collect();
         let ports = self.ports.iter().map(|(name, port)| ContainerPort {
             name: Some((*name).to_owned()),
             container_port: *port,
@@ -187,7 +204,12 @@ fn resources(requests: Requests) -> ResourceRequirements {
     let quantity = |text: &str| Quantity(text.to_owned());
     let requests = [("cpu", requests.cpu), ("memory", requests.memory)];
     ResourceRequirements {
-        requests: Some(requests.into_iter().map(|(name, text)| (name.to_owned(), quantity(text))).collect()),
+        requests: Some(
+            requests
+                .into_iter()
+                .map(|(name, text)| (name.to_owned(), quantity(text)))
+                .collect(),
+        ),
         ..ResourceRequirements::default()
     }
 }
@@ -196,7 +218,10 @@ fn restricted() -> SecurityContext {
     SecurityContext {
         allow_privilege_escalation: Some(false),
         read_only_root_filesystem: Some(true),
-        capabilities: Some(Capabilities { drop: Some(vec!["ALL".to_owned()]), ..Capabilities::default() }),
+        capabilities: Some(Capabilities {
+            drop: Some(vec!["ALL".to_owned()]),
+            ..Capabilities::default()
+        }),
         ..SecurityContext::default()
     }
 }

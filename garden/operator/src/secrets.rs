@@ -35,10 +35,15 @@ pub(crate) struct GardenSecrets {
 }
 
 /// Finds or makes them all.
-pub(crate) async fn make<S: SecretStore>(manager: &SecretsManager<S>, wish: &SecretsWish) -> Result<GardenSecrets, SecretsError> {
+pub(crate) async fn make<S: SecretStore>(
+    manager: &SecretsManager<S>,
+    wish: &SecretsWish,
+) -> Result<GardenSecrets, SecretsError> {
     let control_plane = ControlPlaneSecrets::make(manager, wish);
     let gardener = async {
-        let authority = manager.authority(&AuthorityWish::new(constants::SECRET_CA_GARDENER, "gardener")).await?;
+        let authority = manager
+            .authority(&AuthorityWish::new(constants::SECRET_CA_GARDENER, "gardener"))
+            .await?;
         let server = manager.certificate(&server_wish()).await?;
         Ok((authority.bundle, server.metadata.name.unwrap_or_default()))
     };
@@ -49,23 +54,35 @@ pub(crate) async fn make<S: SecretStore>(manager: &SecretsManager<S>, wish: &Sec
         server,
         encryption_configuration: encryption,
     };
-    Ok(GardenSecrets { control_plane, api_server, ca_gardener })
+    Ok(GardenSecrets {
+        control_plane,
+        api_server,
+        ca_gardener,
+    })
 }
 
 /// The aggregator verifies the name of the Service in the virtual garden; others reach it by the one in the runtime cluster.
 fn server_wish() -> CertificateWish {
     let name = constants::DEPLOYMENT_GARDENER_API_SERVER;
     let names = [SYSTEM_NAMESPACE, NAMESPACE].into_iter().flat_map(|namespace| {
-        [format!("{name}.{namespace}"), format!("{name}.{namespace}.svc"), format!("{name}.{namespace}.svc.cluster.local")]
+        [
+            format!("{name}.{namespace}"),
+            format!("{name}.{namespace}.svc"),
+            format!("{name}.{namespace}.svc.cluster.local"),
+        ]
     });
     let names = std::iter::once(name.to_owned()).chain(names).collect();
     CertificateWish::server(name, constants::SECRET_CA_GARDENER, names, Vec::new())
 }
 
 async fn encryption<S: SecretStore>(manager: &SecretsManager<S>) -> Result<String, SecretsError> {
-    let keys = manager.encryption_keys(constants::SECRET_GARDENER_ETCD_ENCRYPTION_KEY).await?;
+    let keys = manager
+        .encryption_keys(constants::SECRET_GARDENER_ETCD_ENCRYPTION_KEY)
+        .await?;
     let text = encryption_configuration(&ENCRYPTED, &keys).map_err(SecretsError::EncryptionConfiguration)?;
     let data = BTreeMap::from([("encryption-configuration.yaml".to_owned(), text.into_bytes())]);
-    let secret = manager.derived(constants::SECRET_GARDENER_ETCD_ENCRYPTION_CONFIGURATION_PREFIX, data).await?;
+    let secret = manager
+        .derived(constants::SECRET_GARDENER_ETCD_ENCRYPTION_CONFIGURATION_PREFIX, data)
+        .await?;
     Ok(secret.metadata.name.unwrap_or_default())
 }

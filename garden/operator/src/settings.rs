@@ -76,7 +76,9 @@ pub(crate) enum SettingsError {
     #[error("spec.virtualCluster.dns.domains: Required value: the garden's API server needs at least one domain")]
     NoDomain,
     /// A domain names a provider that is not there.
-    #[error("spec.virtualCluster.dns.domains: Invalid value: {domain:?}: there is no provider {provider:?} in spec.dns.providers")]
+    #[error(
+        "spec.virtualCluster.dns.domains: Invalid value: {domain:?}: there is no provider {provider:?} in spec.dns.providers"
+    )]
     UnknownProvider {
         /// The domain.
         domain: String,
@@ -84,7 +86,9 @@ pub(crate) enum SettingsError {
         provider: String,
     },
     /// Services need addresses.
-    #[error("spec.virtualCluster.networking.services: Required value: the virtual garden needs a range for its Services")]
+    #[error(
+        "spec.virtualCluster.networking.services: Required value: the virtual garden needs a range for its Services"
+    )]
     NoServices,
     /// A range that cannot be read.
     #[error("{field}: Invalid value: {value:?}: must be a range of addresses such as 10.3.0.0/16")]
@@ -95,7 +99,9 @@ pub(crate) enum SettingsError {
         value: String,
     },
     /// Its own Services would hide those of the runtime cluster.
-    #[error("spec.virtualCluster.networking.services: Invalid value: {value:?}: overlaps with the runtime cluster's {field} {other:?}")]
+    #[error(
+        "spec.virtualCluster.networking.services: Invalid value: {value:?}: overlaps with the runtime cluster's {field} {other:?}"
+    )]
     Overlap {
         /// The virtual garden's range.
         value: String,
@@ -123,7 +129,11 @@ impl Settings {
         if cluster.kubernetes.version.is_empty() {
             return Err(SettingsError::NoVersion);
         }
-        let storage = cluster.etcd.as_ref().and_then(|etcd| etcd.main.as_ref()?.storage.clone()).unwrap_or_default();
+        let storage = cluster
+            .etcd
+            .as_ref()
+            .and_then(|etcd| etcd.main.as_ref()?.storage.clone())
+            .unwrap_or_default();
         let Storage { capacity, class_name } = storage;
         let scheduler = gardener.gardener_scheduler.clone().unwrap_or_default();
         let controller_manager = gardener.gardener_controller_manager.clone().unwrap_or_default();
@@ -155,7 +165,12 @@ impl Settings {
 }
 
 fn domains(garden: &Garden) -> Result<Vec<Domain>, SettingsError> {
-    let providers = garden.spec.dns.as_ref().map(|dns| dns.providers.as_slice()).unwrap_or_default();
+    let providers = garden
+        .spec
+        .dns
+        .as_ref()
+        .map(|dns| dns.providers.as_slice())
+        .unwrap_or_default();
     let domains: Vec<Domain> = garden
         .spec
         .virtual_cluster
@@ -164,7 +179,11 @@ fn domains(garden: &Garden) -> Result<Vec<Domain>, SettingsError> {
         .iter()
         .map(|domain| understand_domain(domain, providers))
         .collect::<Result<_, _>>()?;
-    if domains.is_empty() { Err(SettingsError::NoDomain) } else { Ok(domains) }
+    if domains.is_empty() {
+        Err(SettingsError::NoDomain)
+    } else {
+        Ok(domains)
+    }
 }
 
 /// A domain without a provider uses the first one, if there is any (as Gardener does it).
@@ -172,30 +191,54 @@ fn understand_domain(domain: &DnsDomain, providers: &[DnsProvider]) -> Result<Do
     let found = match &domain.provider {
         None => providers.first(),
         Some(name) => {
-            let unknown =
-                || SettingsError::UnknownProvider { domain: domain.name.clone(), provider: name.clone() };
-            Some(providers.iter().find(|provider| provider.name == *name).ok_or_else(unknown)?)
+            let unknown = || SettingsError::UnknownProvider {
+                domain: domain.name.clone(),
+                provider: name.clone(),
+            };
+            Some(
+                providers
+                    .iter()
+                    .find(|provider| provider.name == *name)
+                    .ok_or_else(unknown)?,
+            )
         }
     };
     let provider = found.map(|provider| DomainProvider {
         type_: provider.type_.clone(),
         secret: provider.secret_ref.name.clone(),
     });
-    Ok(Domain { name: domain.name.clone(), provider })
+    Ok(Domain {
+        name: domain.name.clone(),
+        provider,
+    })
 }
 
 /// The first range; it must differ from the runtime cluster's, since kube-apiserver talks to both.
 fn services(garden: &Garden) -> Result<String, SettingsError> {
     const FIELD: &str = "spec.virtualCluster.networking.services";
-    let value = garden.spec.virtual_cluster.networking.services.first().ok_or(SettingsError::NoServices)?;
+    let value = garden
+        .spec
+        .virtual_cluster
+        .networking
+        .services
+        .first()
+        .ok_or(SettingsError::NoServices)?;
     let range = parse(FIELD, value)?;
     let runtime = &garden.spec.runtime_cluster.networking;
-    let others = [("nodes", &runtime.nodes), ("pods", &runtime.pods), ("services", &runtime.services)];
+    let others = [
+        ("nodes", &runtime.nodes),
+        ("pods", &runtime.pods),
+        ("services", &runtime.services),
+    ];
     for (field, ranges) in others {
         for other in ranges {
             let parsed = parse("spec.runtimeCluster.networking", other)?;
             if range.contains(&parsed.network()) || parsed.contains(&range.network()) {
-                return Err(SettingsError::Overlap { value: value.clone(), field, other: other.clone() });
+                return Err(SettingsError::Overlap {
+                    value: value.clone(),
+                    field,
+                    other: other.clone(),
+                });
             }
         }
     }
@@ -203,7 +246,10 @@ fn services(garden: &Garden) -> Result<String, SettingsError> {
 }
 
 fn parse(field: &'static str, value: &str) -> Result<IpNet, SettingsError> {
-    value.parse().map_err(|_| SettingsError::BadRange { field, value: value.to_owned() })
+    value.parse().map_err(|_| SettingsError::BadRange {
+        field,
+        value: value.to_owned(),
+    })
 }
 
 #[cfg(test)]

@@ -76,7 +76,11 @@ pub async fn run(arguments: Arguments, shutdown: CancellationToken) -> Result<()
     });
     let holder = std::env::var("HOSTNAME").unwrap_or_else(|_| FIELD_MANAGER.to_owned());
     let options = LeaseOptions::new(NAMESPACE, LEASE, holder);
-    match lead(client, options, clock, shutdown, |leadership| work(context, leadership.lost)).await {
+    match lead(client, options, clock, shutdown, |leadership| {
+        work(context, leadership.lost)
+    })
+    .await
+    {
         Outcome::Lost => Err(Error::LostLease),
         Outcome::ShutDown | Outcome::Finished => Ok(()),
     }
@@ -98,7 +102,11 @@ async fn install_garden_kind(client: &Client) {
 }
 
 fn read_overwrite() -> Result<Option<String>, Error> {
-    let Some(path) = std::env::var_os(OVERWRITE_ENVIRONMENT).filter(|path| !path.is_empty()) else { return Ok(None) };
+    let Some(path) = std::env::var_os(OVERWRITE_ENVIRONMENT).filter(|path| !path.is_empty()) else {
+        return Ok(None);
+    };
     let path = PathBuf::from(path);
-    std::fs::read_to_string(&path).map(Some).map_err(|source| Error::ReadImages { path, source })
+    std::fs::read_to_string(&path)
+        .map(Some)
+        .map_err(|source| Error::ReadImages { path, source })
 }

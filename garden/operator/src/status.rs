@@ -19,7 +19,11 @@ use crate::steps::StepError;
 pub(crate) fn processing(type_: LastOperationType, progress: &Progress, now: Timestamp) -> LastOperation {
     let running = progress.to_string();
     LastOperation {
-        description: if running.is_empty() { "Beginning.".to_owned() } else { running },
+        description: if running.is_empty() {
+            "Beginning.".to_owned()
+        } else {
+            running
+        },
         last_update_time: Some(Time(now)),
         progress: i32::from(progress.percent),
         state: LastOperationState::Processing,
@@ -88,7 +92,11 @@ pub(crate) fn advertised_addresses(settings: &Settings) -> Vec<AdvertisedAddress
 }
 
 /// Writes an operation; other parts of the status are left alone.
-pub(crate) async fn write_operation(api: &Api<Garden>, garden: &Garden, operation: &LastOperation) -> Result<(), kube::Error> {
+pub(crate) async fn write_operation(
+    api: &Api<Garden>,
+    garden: &Garden,
+    operation: &LastOperation,
+) -> Result<(), kube::Error> {
     write(api, garden, &json!({ "lastOperation": operation })).await
 }
 
@@ -110,5 +118,7 @@ pub(crate) async fn write_success(
 /// Two controllers write different parts: a merge patch without the object's version lets both.
 async fn write(api: &Api<Garden>, garden: &Garden, part: &serde_json::Value) -> Result<(), kube::Error> {
     let body = json!({ "metadata": { "uid": garden.metadata.uid }, "status": part });
-    api.patch_status(&garden.name_any(), &PatchParams::default(), &Patch::Merge(&body)).await.map(drop)
+    api.patch_status(&garden.name_any(), &PatchParams::default(), &Patch::Merge(&body))
+        .await
+        .map(drop)
 }

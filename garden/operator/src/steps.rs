@@ -92,13 +92,14 @@ pub(crate) struct Made {
 }
 
 impl Work {
-    pub(crate) fn new(
-        settings: Settings,
-        runtime: Applier,
-        images: ImageSet,
-        clock: Arc<dyn Clock>,
-    ) -> Self {
-        Self { settings, runtime, images, clock, made: OnceCell::new() }
+    pub(crate) fn new(settings: Settings, runtime: Applier, images: ImageSet, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            settings,
+            runtime,
+            images,
+            clock,
+            made: OnceCell::new(),
+        }
     }
 
     fn client(&self) -> Client {
@@ -111,7 +112,10 @@ impl Work {
 
     fn common(&self) -> Result<ComponentFiles, StepError> {
         let generic_kubeconfig = self.made()?.secrets.control_plane.generic_kubeconfig.clone();
-        Ok(ComponentFiles { image: self.images.kubeception.clone(), generic_kubeconfig })
+        Ok(ComponentFiles {
+            image: self.images.kubeception.clone(),
+            generic_kubeconfig,
+        })
     }
 
     fn config_files(&self) -> (ConfigFile, ConfigFile) {
@@ -127,13 +131,23 @@ async fn apply_all<'a, K>(applier: &Applier, objects: impl IntoIterator<Item = &
 where
     K: Resource<DynamicType = ()> + Serialize + DeserializeOwned + Clone + Debug + 'a,
 {
-    try_join_all(objects.into_iter().map(|object| applier.apply(object))).await.map(drop)
+    try_join_all(objects.into_iter().map(|object| applier.apply(object)))
+        .await
+        .map(drop)
 }
 
 async fn apply_identity(applier: &Applier, identity: &Identity) -> Result<(), ApplyError> {
     // No `..`: a new field must be applied before this compiles.
-    let Identity { service_account, cluster_role, cluster_role_binding } = identity;
-    let (_, _, _) = try_join!(applier.apply(service_account), applier.apply(cluster_role), applier.apply(cluster_role_binding))?;
+    let Identity {
+        service_account,
+        cluster_role,
+        cluster_role_binding,
+    } = identity;
+    let (_, _, _) = try_join!(
+        applier.apply(service_account),
+        applier.apply(cluster_role),
+        applier.apply(cluster_role_binding)
+    )?;
     Ok(())
 }
 
@@ -144,14 +158,20 @@ pub(crate) async fn custom_resources(work: Arc<Work>) -> Result<(), StepError> {
     let api = Api::<CustomResourceDefinition>::all(work.client());
     let waits = definitions.iter().map(|definition| {
         let (api, name) = (api.clone(), definition.name_any());
-        async move { until(&api, &name, "to be served", CRD_DEADLINE, established).await.map(drop) }
+        async move {
+            until(&api, &name, "to be served", CRD_DEADLINE, established)
+                .await
+                .map(drop)
+        }
     });
     try_join_all(waits).await?;
     Ok(())
 }
 
 fn established(definition: Option<&CustomResourceDefinition>) -> Progress {
-    let conditions = definition.and_then(|definition| definition.status.as_ref()?.conditions.clone()).unwrap_or_default();
+    let conditions = definition
+        .and_then(|definition| definition.status.as_ref()?.conditions.clone())
+        .unwrap_or_default();
     match conditions.iter().find(|condition| condition.type_ == "Established") {
         Some(condition) if condition.status == "True" => Progress::Done,
         Some(condition) => Progress::Waiting(condition.message.clone().unwrap_or_default()),
@@ -188,13 +208,25 @@ pub(crate) async fn resource_manager(work: Arc<Work>) -> Result<(), StepError> {
 pub(crate) async fn gateway(work: Arc<Work>) -> Result<(), StepError> {
     let planned = runtime::gateway(&work.images.kubeception, &work.settings.load_balancer_annotations);
     // No `..`: a new field must be applied before this compiles.
-    let runtime::GatewayObjects { identity, deployment, service, class, gateway } = &planned;
+    let runtime::GatewayObjects {
+        identity,
+        deployment,
+        service,
+        class,
+        gateway,
+    } = &planned;
     let applier = &work.runtime;
     let process = async {
         apply_identity(applier, identity).await?;
         applier.apply(deployment).await
     };
-    try_join4(process, applier.apply(service), applier.apply(class), applier.apply(gateway)).await?;
+    try_join4(
+        process,
+        applier.apply(service),
+        applier.apply(class),
+        applier.apply(gateway),
+    )
+    .await?;
     Ok(())
 }
 
@@ -204,7 +236,9 @@ pub(crate) async fn runtime_ready(work: Arc<Work>) -> Result<(), StepError> {
 }
 
 async fn deployments_ready(work: &Work, names: &[&str]) -> Result<(), StepError> {
-    let waits = names.iter().map(|name| deploy::deployment_ready(work.client(), NAMESPACE, name, READY_DEADLINE));
+    let waits = names
+        .iter()
+        .map(|name| deploy::deployment_ready(work.client(), NAMESPACE, name, READY_DEADLINE));
     try_join_all(waits).await?;
     Ok(())
 }
@@ -221,7 +255,14 @@ pub(crate) async fn secrets(work: Arc<Work>) -> Result<(), StepError> {
     let garden_client = controller::connect::from_kubeconfig_str(&secrets.control_plane.internal_kubeconfig).await?;
     let garden = Applier::new(garden_client, FIELD_MANAGER);
     // A task runs once in a flow: nobody else sets it.
-    work.made.set(Made { manager, secrets, deployer, garden }).ok();
+    work.made
+        .set(Made {
+            manager,
+            secrets,
+            deployer,
+            garden,
+        })
+        .ok();
     Ok(())
 }
 
@@ -255,12 +296,19 @@ pub(crate) async fn access(work: Arc<Work>) -> Result<(), StepError> {
     let made = work.made()?;
     let components = access_secrets();
     let kubeconfig = &made.secrets.control_plane.internal_kubeconfig;
-    try_join!(made.deployer.internal_access(kubeconfig), made.deployer.access(&components))?;
+    try_join!(
+        made.deployer.internal_access(kubeconfig),
+        made.deployer.access(&components)
+    )?;
     Ok(())
 }
 
 pub(crate) async fn access_ready(work: Arc<Work>) -> Result<(), StepError> {
-    Ok(work.made()?.deployer.wait_for_access(&access_secrets(), READY_DEADLINE).await?)
+    Ok(work
+        .made()?
+        .deployer
+        .wait_for_access(&access_secrets(), READY_DEADLINE)
+        .await?)
 }
 
 pub(crate) async fn kube_controller_manager(work: Arc<Work>) -> Result<(), StepError> {
@@ -268,7 +316,11 @@ pub(crate) async fn kube_controller_manager(work: Arc<Work>) -> Result<(), StepE
 }
 
 pub(crate) async fn kube_controller_manager_ready(work: Arc<Work>) -> Result<(), StepError> {
-    Ok(work.made()?.deployer.wait_for_kube_controller_manager(READY_DEADLINE).await?)
+    Ok(work
+        .made()?
+        .deployer
+        .wait_for_kube_controller_manager(READY_DEADLINE)
+        .await?)
 }
 
 /// Namespaces, roles and policies of the virtual garden.
@@ -279,8 +331,15 @@ pub(crate) async fn virtual_garden_system(work: Arc<Work>) -> Result<(), StepErr
     let in_namespaces = async {
         apply_all(garden, &virtual_garden::namespaces()).await?;
         let info = virtual_garden::gardener_info(env!("CARGO_PKG_VERSION"));
-        let (roles, bindings) = (virtual_garden::namespaced_roles(), virtual_garden::namespaced_role_bindings());
-        try_join!(apply_all(garden, [&info]), apply_all(garden, &roles), apply_all(garden, &bindings))
+        let (roles, bindings) = (
+            virtual_garden::namespaced_roles(),
+            virtual_garden::namespaced_role_bindings(),
+        );
+        try_join!(
+            apply_all(garden, [&info]),
+            apply_all(garden, &roles),
+            apply_all(garden, &bindings)
+        )
     };
     let cluster_wide = async { try_join!(apply_all(garden, &roles), apply_all(garden, &bindings)) };
     // The binding after its policy: an unknown policy is refused by nobody, but also enforced by nobody.
@@ -312,7 +371,10 @@ pub(crate) async fn register_api(work: Arc<Work>) -> Result<(), StepError> {
 /// The address of the API server's Service; applying it returns it with its address.
 async fn service_address(work: &Work) -> Result<IpAddr, StepError> {
     let service: Service = work.runtime.apply(&runtime::api_server_service()).await?;
-    let address = service.spec.and_then(|spec| spec.cluster_ip).and_then(|address| address.parse().ok());
+    let address = service
+        .spec
+        .and_then(|spec| spec.cluster_ip)
+        .and_then(|address| address.parse().ok());
     address.ok_or(StepError::Missing("the address of the Service gardener-apiserver"))
 }
 
@@ -331,17 +393,19 @@ pub(crate) async fn gardener_api_server_ready(work: Arc<Work>) -> Result<(), Ste
 /// Waits until the virtual garden answers for every group and version of Gardener's.
 pub(crate) async fn gardener_api_ready(work: Arc<Work>) -> Result<(), StepError> {
     let client = work.made()?.garden.client();
-    let waits = virtual_garden::SERVED_VERSIONS.into_iter().map(|(group, version, _)| async move {
-        let version = format!("{group}/{version}");
-        let what = format!("the virtual garden to serve {version}");
-        poll(&what, READY_DEADLINE, POLL, || async {
-            match client.list_api_group_resources(&version).await {
-                Ok(_) => Progress::Done,
-                Err(error) => Progress::Waiting(ErrorChain(&error).to_string()),
-            }
-        })
-        .await
-    });
+    let waits = virtual_garden::SERVED_VERSIONS
+        .into_iter()
+        .map(|(group, version, _)| async move {
+            let version = format!("{group}/{version}");
+            let what = format!("the virtual garden to serve {version}");
+            poll(&what, READY_DEADLINE, POLL, || async {
+                match client.list_api_group_resources(&version).await {
+                    Ok(_) => Progress::Done,
+                    Err(error) => Progress::Waiting(ErrorChain(&error).to_string()),
+                }
+            })
+            .await
+        });
     try_join_all(waits).await?;
     Ok(())
 }
@@ -349,10 +413,15 @@ pub(crate) async fn gardener_api_ready(work: Arc<Work>) -> Result<(), StepError>
 pub(crate) async fn gardener_controllers(work: Arc<Work>) -> Result<(), StepError> {
     let common = work.common()?;
     let (manager_config, scheduler_config) = work.config_files();
-    let files = [manager_config.config_map(NAMESPACE), scheduler_config.config_map(NAMESPACE)];
+    let files = [
+        manager_config.config_map(NAMESPACE),
+        scheduler_config.config_map(NAMESPACE),
+    ];
     apply_all(&work.runtime, &files).await?;
-    let deployments =
-        [runtime::controller_manager(&common, &manager_config), runtime::scheduler(&common, &scheduler_config)];
+    let deployments = [
+        runtime::controller_manager(&common, &manager_config),
+        runtime::scheduler(&common, &scheduler_config),
+    ];
     apply_all(&work.runtime, &deployments).await?;
     Ok(())
 }
@@ -364,12 +433,16 @@ pub(crate) async fn gardener_ready(work: Arc<Work>) -> Result<(), StepError> {
 /// Makes the records of the garden's names, as soon as the gateway has an address, and waits for them.
 pub(crate) async fn dns_records(work: Arc<Work>) -> Result<(), StepError> {
     let services = Api::<Service>::namespaced(work.client(), NAMESPACE);
-    let service = until(&services, runtime::GATEWAY, "to have an address", READY_DEADLINE, |service| {
-        match service.map(addresses) {
+    let service = until(
+        &services,
+        runtime::GATEWAY,
+        "to have an address",
+        READY_DEADLINE,
+        |service| match service.map(addresses) {
             Some(addresses) if !addresses.is_empty() => Progress::Done,
             _ => Progress::Waiting("the cloud has given it none".to_owned()),
-        }
-    });
+        },
+    );
     let addresses = service.await?.as_ref().map(addresses).unwrap_or_default();
     let records = runtime::records(&work.settings, &addresses, work.clock.now());
     apply_all(&work.runtime, &records).await?;
@@ -377,7 +450,9 @@ pub(crate) async fn dns_records(work: Arc<Work>) -> Result<(), StepError> {
     let waits = records.iter().map(|record| {
         let (api, name) = (api.clone(), record.name_any());
         async move {
-            let ready = deploy::extension_ready(&api, &name, READY_DEADLINE, |record: &DnsRecord| &record.status.default_status);
+            let ready = deploy::extension_ready(&api, &name, READY_DEADLINE, |record: &DnsRecord| {
+                &record.status.default_status
+            });
             ready.await.map(drop)
         }
     });
@@ -387,8 +462,15 @@ pub(crate) async fn dns_records(work: Arc<Work>) -> Result<(), StepError> {
 
 /// Addresses, or names, of a load balancer.
 fn addresses(service: &Service) -> Vec<String> {
-    let ingress = service.status.as_ref().and_then(|status| status.load_balancer.as_ref()?.ingress.clone()).unwrap_or_default();
-    ingress.into_iter().filter_map(|ingress| ingress.ip.or(ingress.hostname)).collect()
+    let ingress = service
+        .status
+        .as_ref()
+        .and_then(|status| status.load_balancer.as_ref()?.ingress.clone())
+        .unwrap_or_default();
+    ingress
+        .into_iter()
+        .filter_map(|ingress| ingress.ip.or(ingress.hostname))
+        .collect()
 }
 
 /// Deletes Secrets that nobody mounts any more.

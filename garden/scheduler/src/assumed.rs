@@ -27,8 +27,10 @@ impl Assumed {
 
     /// Forgets what `shoots` show by themselves, or do not have any more, and adds the rest to `counts`.
     pub(crate) fn complete<'a>(&self, counts: &mut BTreeMap<String, usize>, shoots: impl Iterator<Item = &'a Shoot>) {
-        let unbound: BTreeMap<String, ()> =
-            shoots.filter(|shoot| shoot.spec.seed_name.is_none()).map(|shoot| (uid(shoot), ())).collect();
+        let unbound: BTreeMap<String, ()> = shoots
+            .filter(|shoot| shoot.spec.seed_name.is_none())
+            .map(|shoot| (uid(shoot), ()))
+            .collect();
         let mut bindings = self.bindings.lock();
         bindings.retain(|shoot, _| unbound.contains_key(shoot));
         for seed in bindings.values() {

@@ -46,19 +46,35 @@ pub enum ConfigError {
 
 /// Reads the file; without one everything has its default.
 pub(crate) fn load(path: Option<&Path>) -> Result<SchedulerConfiguration, ConfigError> {
-    let Some(path) = path else { return Ok(SchedulerConfiguration::default()) };
+    let Some(path) = path else {
+        return Ok(SchedulerConfiguration::default());
+    };
     let path = path.to_owned();
-    let text = std::fs::read_to_string(&path).map_err(|source| ConfigError::Read { path: path.clone(), source })?;
+    let text = std::fs::read_to_string(&path).map_err(|source| ConfigError::Read {
+        path: path.clone(),
+        source,
+    })?;
     parse(path, &text)
 }
 
 fn parse(path: PathBuf, text: &str) -> Result<SchedulerConfiguration, ConfigError> {
-    let value: serde_json::Value =
-        serde_yaml_ng::from_str(text).map_err(|source| ConfigError::Parse { path: path.clone(), source })?;
-    let part = |key: &str| value.get(key).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
+    let value: serde_json::Value = serde_yaml_ng::from_str(text).map_err(|source| ConfigError::Parse {
+        path: path.clone(),
+        source,
+    })?;
+    let part = |key: &str| {
+        value
+            .get(key)
+            .and_then(serde_json::Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
     let (api_version, kind) = (part("apiVersion"), part("kind"));
     if api_version != API_VERSION || kind != KIND {
-        return Err(ConfigError::Kind { path, found: format!("{kind} of {api_version}") });
+        return Err(ConfigError::Kind {
+            path,
+            found: format!("{kind} of {api_version}"),
+        });
     }
     serde_yaml_ng::from_str(text).map_err(|source| ConfigError::Parse { path, source })
 }
@@ -66,20 +82,32 @@ fn parse(path: PathBuf, text: &str) -> Result<SchedulerConfiguration, ConfigErro
 /// Where probes are answered.
 pub(crate) fn health_address(config: &SchedulerConfiguration) -> SocketAddr {
     let server = config.server.health_probes.as_ref();
-    let address = server.and_then(|server| server.bind_address.parse().ok()).unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-    let port = server.and_then(|server| u16::try_from(server.port).ok()).filter(|port| *port != 0);
+    let address = server
+        .and_then(|server| server.bind_address.parse().ok())
+        .unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+    let port = server
+        .and_then(|server| u16::try_from(server.port).ok())
+        .filter(|port| *port != 0);
     SocketAddr::new(address, port.unwrap_or(HEALTH_PORT))
 }
 
 /// How many shoots are decided at once.
 pub(crate) fn concurrency(config: &SchedulerConfiguration) -> u16 {
     let shoot = config.schedulers.shoot.as_ref();
-    shoot.and_then(|shoot| u16::try_from(shoot.concurrent_syncs).ok()).filter(|syncs| *syncs > 0).unwrap_or(CONCURRENT_SYNCS)
+    shoot
+        .and_then(|shoot| u16::try_from(shoot.concurrent_syncs).ok())
+        .filter(|syncs| *syncs > 0)
+        .unwrap_or(CONCURRENT_SYNCS)
 }
 
 /// How regions are compared.
 pub(crate) fn strategy(config: &SchedulerConfiguration) -> Strategy {
-    match config.schedulers.shoot.as_ref().map(|shoot| &shoot.candidate_determination_strategy) {
+    match config
+        .schedulers
+        .shoot
+        .as_ref()
+        .map(|shoot| &shoot.candidate_determination_strategy)
+    {
         Some(CandidateDeterminationStrategy::MinimalDistance) => Strategy::MinimalDistance,
         _ => Strategy::SameRegion,
     }

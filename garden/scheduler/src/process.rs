@@ -56,11 +56,16 @@ pub enum Error {
 /// When it cannot start, or loses its lease.
 pub async fn run(arguments: Arguments, shutdown: CancellationToken) -> Result<(), Error> {
     let config = config::load(arguments.config.as_deref())?;
-    let kubeconfig = Some(PathBuf::from(&config.client_connection.kubeconfig)).filter(|path| !path.as_os_str().is_empty());
+    let kubeconfig =
+        Some(PathBuf::from(&config.client_connection.kubeconfig)).filter(|path| !path.as_os_str().is_empty());
     let garden_client = controller::connect::from_kubeconfig_file_or_in_cluster(kubeconfig.as_deref()).await?;
     let _health = controller::health::serve(config::health_address(&config), Readiness::new()).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let elected = config.leader_election.as_ref().and_then(|election| election.leader_elect).unwrap_or(true);
+    let elected = config
+        .leader_election
+        .as_ref()
+        .and_then(|election| election.leader_elect)
+        .unwrap_or(true);
     if !elected {
         watch(garden_client, &config, clock, shutdown).await;
         return Ok(());
@@ -68,9 +73,15 @@ pub async fn run(arguments: Arguments, shutdown: CancellationToken) -> Result<()
     let holder = std::env::var("HOSTNAME").unwrap_or_else(|_| PROCESS.to_owned());
     let options = LeaseOptions::new(LEASE.0, LEASE.1, holder);
     let work_client = garden_client.clone();
-    let outcome = lead(garden_client, options, Arc::clone(&clock), shutdown, |leadership| async move {
-        watch(work_client, &config, clock, leadership.lost).await;
-    });
+    let outcome = lead(
+        garden_client,
+        options,
+        Arc::clone(&clock),
+        shutdown,
+        |leadership| async move {
+            watch(work_client, &config, clock, leadership.lost).await;
+        },
+    );
     match outcome.await {
         controller::lease::Outcome::Lost => Err(Error::LostLease),
         controller::lease::Outcome::ShutDown | controller::lease::Outcome::Finished => Ok(()),
@@ -87,11 +98,17 @@ async fn watch(garden_client: Client, config: &SchedulerConfiguration, clock: Ar
         .default_backoff()
         .reflect(seed_writer)
         .applied_objects();
-    let changes_of_profiles = watcher(Api::<CloudProfile>::all(garden_client.clone()), watcher::Config::default())
-        .default_backoff()
-        .reflect(profile_writer)
-        .applied_objects();
-    let reporter = Reporter { controller: PROCESS.to_owned(), instance: None };
+    let changes_of_profiles = watcher(
+        Api::<CloudProfile>::all(garden_client.clone()),
+        watcher::Config::default(),
+    )
+    .default_backoff()
+    .reflect(profile_writer)
+    .applied_objects();
+    let reporter = Reporter {
+        controller: PROCESS.to_owned(),
+        instance: None,
+    };
     let context = Context {
         recorder: Recorder::new(garden_client.clone(), reporter),
         garden_client,

@@ -60,7 +60,11 @@ impl ReconcileError {
 pub(crate) fn is_ours(shoot: &Shoot) -> bool {
     shoot.spec.seed_name.is_none()
         && shoot.metadata.deletion_timestamp.is_none()
-        && shoot.spec.scheduler_name.as_deref().is_none_or(|name| name.is_empty() || name == DEFAULT_SCHEDULER)
+        && shoot
+            .spec
+            .scheduler_name
+            .as_deref()
+            .is_none_or(|name| name.is_empty() || name == DEFAULT_SCHEDULER)
 }
 
 /// Binds the shoot, or says why not.
@@ -89,7 +93,9 @@ async fn wait_for_caches(context: &Context) {
 fn decide(shoot: &Shoot, context: &Context) -> Result<Placement, String> {
     let name = profile_name(shoot).ok_or_else(|| "it names no CloudProfile".to_owned())?;
     let profiles = context.cloud_profiles.state();
-    let profile = profiles.iter().find(|profile| profile.metadata.name.as_deref() == Some(name));
+    let profile = profiles
+        .iter()
+        .find(|profile| profile.metadata.name.as_deref() == Some(name));
     let profile = profile.ok_or_else(|| format!("CloudProfile {name:?} does not exist"))?;
     let (seeds, shoots) = (context.seeds.state(), context.shoots.state());
     let mut counts = count_shoots(shoots.iter().map(Arc::as_ref));
@@ -107,7 +113,11 @@ fn decide(shoot: &Shoot, context: &Context) -> Result<Placement, String> {
 }
 
 fn profile_name(shoot: &Shoot) -> Option<&str> {
-    let reference = shoot.spec.cloud_profile.as_ref().map(|reference| reference.name.as_str());
+    let reference = shoot
+        .spec
+        .cloud_profile
+        .as_ref()
+        .map(|reference| reference.name.as_str());
     reference.or(shoot.spec.cloud_profile_name.as_deref())
 }
 
@@ -115,14 +125,19 @@ fn profile_name(shoot: &Shoot) -> Option<&str> {
 async fn bind(shoot: &Shoot, placement: &Placement, context: &Context) -> Result<Action, ReconcileError> {
     let mut bound = shoot.clone();
     bound.spec.seed_name = Some(placement.seed.clone());
-    let result = api(shoot, context).replace_subresource("binding", &shoot.name_any(), &PostParams::default(), &bound).await;
+    let result = api(shoot, context)
+        .replace_subresource("binding", &shoot.name_any(), &PostParams::default(), &bound)
+        .await;
     if let Err(error) = result {
         context.assumed.remove(shoot);
         let conflict = controller::error::is_conflict(&error);
         if !conflict && !controller::error::is_not_found(&error) {
             report::publish_failure(&context.recorder, shoot, &error.to_string()).await;
         }
-        return Err(ReconcileError::Bind { seed: placement.seed.clone(), source: Box::new(error) });
+        return Err(ReconcileError::Bind {
+            seed: placement.seed.clone(),
+            source: Box::new(error),
+        });
     }
     tracing::info!(shoot = %key(shoot), seed = %placement.seed, candidates = placement.candidates, "bound");
     report::publish_success(&context.recorder, shoot, &placement.seed).await;

@@ -14,9 +14,11 @@ use serde_json::json;
 /// The status that tells why the shoot waits; `None` if it says so already.
 pub(crate) fn waiting(shoot: &Shoot, reason: &str, now: Timestamp) -> Option<LastOperation> {
     let description = format!("Failed to schedule Shoot: {reason}");
-    let same = shoot.status.last_operation.as_ref().is_some_and(|last| {
-        last.state == LastOperationState::Pending && last.description == description
-    });
+    let same = shoot
+        .status
+        .last_operation
+        .as_ref()
+        .is_some_and(|last| last.state == LastOperationState::Pending && last.description == description);
     let operation = || LastOperation {
         description,
         last_update_time: Some(Time(now)),
@@ -28,27 +30,54 @@ pub(crate) fn waiting(shoot: &Shoot, reason: &str, now: Timestamp) -> Option<Las
 }
 
 /// Writes the operation into the shoot's status.
-pub(crate) async fn write_waiting(shoots: &Api<Shoot>, shoot: &Shoot, operation: &LastOperation) -> Result<(), kube::Error> {
+pub(crate) async fn write_waiting(
+    shoots: &Api<Shoot>,
+    shoot: &Shoot,
+    operation: &LastOperation,
+) -> Result<(), kube::Error> {
     let patch = json!({
         "metadata": { "resourceVersion": shoot.metadata.resource_version },
         "status": { "lastOperation": operation },
     });
     let name = shoot.metadata.name.as_deref().unwrap_or_default();
-    shoots.patch_status(name, &PatchParams::default(), &Patch::Merge(&patch)).await.map(drop)
+    shoots
+        .patch_status(name, &PatchParams::default(), &Patch::Merge(&patch))
+        .await
+        .map(drop)
 }
 
 /// Publishes the event `SchedulingSuccessful`.
 pub(crate) async fn publish_success(recorder: &Recorder, shoot: &Shoot, seed: &str) {
-    publish(recorder, shoot, EventType::Normal, "SchedulingSuccessful", format!("Scheduled to seed '{seed}'")).await;
+    publish(
+        recorder,
+        shoot,
+        EventType::Normal,
+        "SchedulingSuccessful",
+        format!("Scheduled to seed '{seed}'"),
+    )
+    .await;
 }
 
 /// Publishes the event `SchedulingFailed`.
 pub(crate) async fn publish_failure(recorder: &Recorder, shoot: &Shoot, reason: &str) {
-    publish(recorder, shoot, EventType::Warning, "SchedulingFailed", reason.to_owned()).await;
+    publish(
+        recorder,
+        shoot,
+        EventType::Warning,
+        "SchedulingFailed",
+        reason.to_owned(),
+    )
+    .await;
 }
 
 async fn publish(recorder: &Recorder, shoot: &Shoot, type_: EventType, reason: &str, note: String) {
-    let event = Event { type_, reason: reason.to_owned(), note: Some(note), action: "Schedule".to_owned(), secondary: None };
+    let event = Event {
+        type_,
+        reason: reason.to_owned(),
+        note: Some(note),
+        action: "Schedule".to_owned(),
+        secondary: None,
+    };
     // The decision stands without its event.
     if let Err(error) = recorder.publish(&event, &shoot.object_ref(&())).await {
         tracing::debug!(error = %ErrorChain(&error), "failed to publish an event");

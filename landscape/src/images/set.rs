@@ -47,7 +47,7 @@ pub enum ImageSetError {
     Userland(#[from] UserlandError),
 }
 
-/// The images that pods of a landscape use, named as `vector` names them. `own_binary` is the static kubeception binary.
+/// The images that pods of a landscape use, in the order in which a booting seed asks for them, named as `vector` names them. `own_binary` is the static kubeception binary.
 pub fn landscape_images(
     cache: &Cache,
     own_binary: &Path,
@@ -75,9 +75,8 @@ pub fn landscape_images(
             .collect(),
     };
     Ok(vec![
-        // The seed's sandboxes wait for this one: it comes first.
-        named(vector, "pause", None, own(&["pause"]))?,
         named(vector, "hyperkube", Some(KUBERNETES.version), kubernetes)?,
+        named(vector, "pause", None, own(&["pause"]))?,
         named(vector, "kubeception", None, own(&[]))?,
         named(vector, "coredns", None, coredns)?,
     ])

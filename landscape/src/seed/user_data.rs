@@ -18,6 +18,12 @@ use super::pki::{CA_CLIENT, KUBELET, KUBELET_SERVER, SeedPki};
 /// Ends an embedded file: no file of ours has such a line.
 const END: &str = "KUBECEPTION_END_OF_FILE";
 
+/// Where units of the machine's administrator lie.
+const UNITS: &str = "/etc/systemd/system";
+
+/// What starts with the machine.
+const SERVICES: [&str; 3] = ["containerd.service", "kubelet.service", "pod-masquerade.service"];
+
 /// How long the machine waits for its image to appear in the registry: it may boot before the image is pushed.
 const PULL_SECONDS: u32 = 300;
 
@@ -90,19 +96,14 @@ pub fn user_data(machine: &SeedMachine<'_>) -> Result<String, SeedError> {
     );
     write_file(
         &mut script,
-        "/etc/systemd/system/pod-masquerade.service",
+        &format!("{UNITS}/pod-masquerade.service"),
         0o644,
         &masquerade_unit(),
     );
-    write_file(
-        &mut script,
-        "/etc/systemd/system/kubelet.service",
-        0o644,
-        &kubelet_unit(),
-    );
+    write_file(&mut script, &format!("{UNITS}/kubelet.service"), 0o644, &kubelet_unit());
 
     let kubernetes = machine.images.find("hyperkube", Some(KUBERNETES.version))?.to_string();
-    script.push_str(&start_services(&kubernetes));
+    script.push_str(&start_services(&kubernetes, &sandbox));
     Ok(script)
 }
 
@@ -130,19 +131,34 @@ fn write_file(script: &mut String, path: &str, mode: u32, content: &str) {
     );
 }
 
-fn start_services(kubernetes_image: &str) -> String {
+fn start_services(kubernetes_image: &str, sandbox_image: &str) -> String {
+    let enable = SERVICES
+        .iter()
+        .map(|service| format!("ln -sf ../{service} {UNITS}/multi-user.target.wants/{service}\n"));
+    let enable: String = enable.collect();
     format!(
         "\
+# Links in place of `systemctl enable`, which would read all units anew for each.
+mkdir -p {UNITS}/multi-user.target.wants
+{enable}systemctl daemon-reload
+systemctl start pod-masquerade.service
+
+# Images are pushed while machines boot: they may come a little later than this.
 export CONTAINERD_NAMESPACE=k8s.io
-# The image is pushed while machines boot: it may come a little later than this.
 deadline=$(($(date +%s) + {PULL_SECONDS}))
-until pulled=$(ctr images pull --local --print-chainid --hosts-dir {REGISTRIES} {kubernetes_image} 2>/run/pull.log); do
-    if [ \"$(date +%s)\" -ge \"$deadline\" ]; then
-        cat /run/pull.log >&2
-        exit 1
-    fi
-    sleep 0.1
-done
+pull() {{
+    log=$(mktemp)
+    until ctr images pull --local --print-chainid --hosts-dir {REGISTRIES} \"$1\" 2>\"$log\"; do
+        if [ \"$(date +%s)\" -ge \"$deadline\" ]; then
+            cat \"$log\" >&2
+            return 1
+        fi
+        sleep 0.1
+    done
+    rm \"$log\"
+}}
+pulled=$(pull {kubernetes_image})
+pull {sandbox_image} >/dev/null &
 
 # kubelet and kubectl are taken out of the image that the pods run.
 snapshot=kubernetes-programs
@@ -157,11 +173,8 @@ ctr snapshots rm \"$snapshot\" 2>/dev/null || true
 mv /usr/local/bin/hyperkube.partial /usr/local/bin/hyperkube
 ln -sf hyperkube /usr/local/bin/kubelet
 ln -sf hyperkube /usr/local/bin/kubectl
-
-systemctl daemon-reload
-systemctl enable --quiet containerd.service pod-masquerade.service kubelet.service
-systemctl start pod-masquerade.service
 systemctl start --no-block kubelet.service
+wait
 "
     )
 }

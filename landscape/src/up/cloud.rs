@@ -5,7 +5,6 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use cloud_client::{Machine, MachineSpec, Network, NetworkSpec, Phase as CloudPhase};
-use futures::future::try_join_all;
 use plan_images::Image;
 use tokio::time::Instant;
 
@@ -87,29 +86,15 @@ pub(crate) async fn build_machine_image(phase: Phase) -> Result<(), UpError> {
     .map_err(|error| UpError::MachineImage(Box::new(error)))
 }
 
-/// Pushes all images of the landscape.
+/// Pushes all images of the landscape, one after the other: they come in the order in which they are waited for, and what is pushed
+/// beside one that is waited for would only slow it down.
 pub(crate) async fn push_images(phase: Phase) -> Result<(), UpError> {
     let context = &phase.context;
     let images = landscape_images(&context.settings.cache, &context.settings.own_binary, &context.images)?;
-    let (first, others): (Vec<NamedImage>, Vec<NamedImage>) =
-        images.into_iter().partition(|image| image.name == "hyperkube");
-    // The booting machine waits for this one; what is pushed beside it would only slow it down.
-    for image in first {
-        push_image(&phase, image, &[]).await?;
+    let repositories: Vec<String> = images.iter().map(|image| image.repository.clone()).collect();
+    for image in images {
+        push_image(&phase, image, &repositories).await?;
     }
-    // Images of our own binary share its layer: they go one after the other, and the second takes over what the first has sent.
-    let (own, others): (Vec<NamedImage>, Vec<NamedImage>) = others
-        .into_iter()
-        .partition(|image| matches!(image.name, "kubeception" | "pause"));
-    let repositories: Vec<String> = own.iter().map(|image| image.repository.clone()).collect();
-    let push_own = async {
-        for image in own {
-            push_image(&phase, image, &repositories).await?;
-        }
-        Ok::<(), UpError>(())
-    };
-    let push_others = try_join_all(others.into_iter().map(|image| push_image(&phase, image, &[])));
-    futures::try_join!(push_own, push_others)?;
     Ok(())
 }
 

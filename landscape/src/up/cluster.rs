@@ -70,7 +70,10 @@ impl Cluster {
                     return Ok(());
                 }
                 Err(error) if is_final(&error) || Instant::now() > deadline => return Err(error.into()),
-                Err(error) => phase.detail(ErrorChain(&error).to_string()),
+                Err(error) => {
+                    tracing::debug!(error = %ErrorChain(&error), "not applied yet");
+                    phase.waiting(format!("{} is not accepted yet", name_of(&object)));
+                }
             }
             tokio::time::sleep(PAUSE).await;
         }

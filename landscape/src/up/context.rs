@@ -10,6 +10,7 @@ use lib_clock::Clock;
 use parking_lot::Mutex;
 use plan_images::{Image, ImageVector};
 use tokio::sync::OnceCell;
+use tokio_util::sync::CancellationToken;
 
 use super::cluster::Cluster;
 use super::error::UpError;
@@ -28,8 +29,19 @@ pub struct Settings {
     pub cache: Cache,
     /// Our own binary, static: it goes into images.
     pub own_binary: PathBuf,
-    /// Whether the sample shoot is made.
-    pub with_shoot: bool,
+    /// How much of the landscape is made.
+    pub until: Extent,
+}
+
+/// How much of a landscape is made; each includes those before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+pub enum Extent {
+    /// The cloud, and a seed in it
+    Seed,
+    /// The garden, and in it the seed and a project
+    Garden,
+    /// A first shoot
+    Shoot,
 }
 
 /// What the phases share.
@@ -48,13 +60,20 @@ pub(crate) struct Context {
     /// The virtual garden, as its administrator.
     pub(crate) garden: OnceCell<Cluster>,
     pub(crate) progress: Arc<dyn Progress>,
+    /// Ends the run: cancelled by the user, or by the first phase that fails.
+    pub(crate) cancellation: CancellationToken,
     changed: Mutex<BTreeSet<&'static str>>,
     waited: Mutex<BTreeSet<&'static str>>,
     details: Mutex<BTreeMap<&'static str, String>>,
 }
 
 impl Context {
-    pub(crate) fn new(settings: Settings, clock: Arc<dyn Clock>, progress: Arc<dyn Progress>) -> Result<Self, UpError> {
+    pub(crate) fn new(
+        settings: Settings,
+        clock: Arc<dyn Clock>,
+        progress: Arc<dyn Progress>,
+        cancellation: CancellationToken,
+    ) -> Result<Self, UpError> {
         let domain = Domain::of(&settings.landscape);
         let paths = Paths::of(&settings.landscape);
         fs_err::create_dir_all(paths.state()).map_err(UpError::State)?;
@@ -73,6 +92,7 @@ impl Context {
             seed: OnceCell::new(),
             garden: OnceCell::new(),
             progress,
+            cancellation,
             changed: Mutex::default(),
             waited: Mutex::default(),
             details: Mutex::default(),

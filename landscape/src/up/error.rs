@@ -120,10 +120,8 @@ pub enum UpError {
         source: Box<UpError>,
     },
     /// A phase took too long.
-    #[error("{phase} did not end within {seconds} s{}", last.as_ref().map(|last| format!(" ({last})")).unwrap_or_default())]
+    #[error("it did not end within {seconds} s{}", last.as_ref().map(|last| format!(" ({last})")).unwrap_or_default())]
     Deadline {
-        /// The phase.
-        phase: &'static str,
         /// How long it had.
         seconds: u64,
         /// What it did or waited for last.

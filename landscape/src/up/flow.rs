@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::checks::{HostFacts, problems};
 use super::cloud::{build_machine_image, make_machine, push_images, start_daemon};
-use super::context::{Context, Phase, Settings};
+use super::context::{Context, Extent, Phase, Settings};
 use super::error::UpError;
 use super::progress::{PhaseEnd, Progress};
 use super::seed::{apply_definitions, apply_system, wait_for_api, wait_for_system};
@@ -96,21 +96,36 @@ pub async fn up(
         return Err(UpError::NotReady(problems));
     }
     let _lock = Lock::take(&paths.lock(), "up")?;
-    let context = Arc::new(Context::new(settings, clock, progress)?);
+    let context = Arc::new(Context::new(settings, clock, progress, cancellation.child_token())?);
+    // The first failure ends the run: what the others wait for would not come, or come in vain.
     let options = RunOptions {
-        cancellation,
+        cancellation: context.cancellation.clone(),
         ..RunOptions::default()
     };
-    let report = flow(context.settings.with_shoot)?
-        .run(Arc::clone(&context), options)
-        .await;
+    let report = flow(context.settings.until)?.run(Arc::clone(&context), options).await;
     summarize(&context, report)
 }
 
 /// The graph of phases.
-fn flow(with_shoot: bool) -> Result<Flow<Context, UpError>, UpError> {
+fn flow(until: Extent) -> Result<Flow<Context, UpError>, UpError> {
     let mut builder = Builder { graph: Graph::new() };
-    let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
+    add_seed(&mut builder);
+    if until >= Extent::Garden {
+        add_garden(&mut builder);
+    }
+    if until >= Extent::Shoot {
+        builder.phase(SHOOT, &[SEED_REGISTERED], minutes(6), |phase| {
+            Box::pin(shoot::make(phase, Duration::from_secs(300)))
+        });
+    }
+    Ok(builder.graph.build()?)
+}
+
+const fn minutes(minutes: u64) -> Duration {
+    Duration::from_secs(minutes * 60)
+}
+
+fn add_seed(builder: &mut Builder) {
     builder.phase(MACHINE_IMAGE, &[], minutes(20), |phase| {
         Box::pin(build_machine_image(phase))
     });
@@ -126,11 +141,14 @@ fn flow(with_shoot: bool) -> Result<Flow<Context, UpError>, UpError> {
     builder.phase(SEED_SYSTEM, &[SEED_API, IMAGES], minutes(2), |phase| {
         Box::pin(apply_system(phase))
     });
-    builder.phase(DEFINITIONS, &[SEED_API], minutes(2), |phase| {
-        Box::pin(apply_definitions(phase))
-    });
     builder.phase(SEED_READY, &[SEED_SYSTEM], minutes(5), |phase| {
         Box::pin(wait_for_system(phase, Duration::from_secs(240)))
+    });
+}
+
+fn add_garden(builder: &mut Builder) {
+    builder.phase(DEFINITIONS, &[SEED_API], minutes(2), |phase| {
+        Box::pin(apply_definitions(phase))
     });
     builder.phase(OPERATOR, &[DEFINITIONS, IMAGES], minutes(2), |phase| {
         Box::pin(garden::apply(phase))
@@ -148,13 +166,6 @@ fn flow(with_shoot: bool) -> Result<Flow<Context, UpError>, UpError> {
     builder.phase(SEED_REGISTERED, &needs, minutes(4), |phase| {
         Box::pin(gardenlet::wait(phase, Duration::from_secs(180)))
     });
-    if with_shoot {
-        let needs = [SEED_REGISTERED];
-        builder.phase(SHOOT, &needs, minutes(6), |phase| {
-            Box::pin(shoot::make(phase, Duration::from_secs(300)))
-        });
-    }
-    Ok(builder.graph.build()?)
 }
 
 struct Builder {
@@ -170,17 +181,25 @@ impl Builder {
         self.graph
             .task(name)
             .needs(needs.iter().copied())
-            .deadline(deadline)
-            .run(move |context| run_phase(Phase { name, context }, action));
+            .run(move |context| run_phase(Phase { name, context }, deadline, action));
     }
 }
 
 /// Runs one phase and tells how it went.
-async fn run_phase(phase: Phase, action: Action) -> Result<(), UpError> {
+async fn run_phase(phase: Phase, deadline: Duration, action: Action) -> Result<(), UpError> {
     let (name, context) = (phase.name, Arc::clone(&phase.context));
     let began = Instant::now();
     context.progress.started(name);
-    let result = action(phase).await;
+    let result = match tokio::time::timeout(deadline, action(phase)).await {
+        Ok(result) => result,
+        Err(_) => Err(UpError::Deadline {
+            seconds: deadline.as_secs(),
+            last: context.last_detail(name),
+        }),
+    };
+    if result.is_err() {
+        context.cancellation.cancel();
+    }
     let end = match &result {
         Err(_) => PhaseEnd::Failed,
         Ok(()) if context.has_changed(name) => PhaseEnd::Changed,
@@ -192,38 +211,25 @@ async fn run_phase(phase: Phase, action: Action) -> Result<(), UpError> {
 }
 
 fn summarize(context: &Context, report: Report<UpError>) -> Result<Summary, UpError> {
-    if report.cancelled() {
-        return Err(UpError::Cancelled);
-    }
     let took = report.took;
+    let is_cancelled = report.cancelled();
     let mut phases = Vec::new();
     for task in report.tasks {
         let name = task.id.name();
-        match task.outcome {
-            Outcome::Failed(source) => {
-                return Err(UpError::Phase {
-                    phase: name,
-                    source: Box::new(source),
-                });
-            }
-            Outcome::TimedOut(deadline) => {
-                return Err(UpError::Deadline {
-                    phase: name,
-                    seconds: deadline.as_secs(),
-                    last: context.last_detail(name),
-                });
-            }
-            Outcome::Succeeded | Outcome::Skipped | Outcome::Blocked | Outcome::Cancelled => {}
+        if let Outcome::Failed(source) = task.outcome {
+            let source = Box::new(source);
+            return Err(UpError::Phase { phase: name, source });
         }
-        let changed = context.has_changed(name);
-        let waited = context.has_waited(name);
         phases.push(PhaseTime {
             name,
             started: task.started.unwrap_or_default(),
             took: task.took,
-            changed,
-            waited,
+            changed: context.has_changed(name),
+            waited: context.has_waited(name),
         });
+    }
+    if is_cancelled {
+        return Err(UpError::Cancelled);
     }
     let landscape = context.settings.landscape.clone();
     Ok(Summary {
@@ -247,8 +253,8 @@ mod tests {
             seed machine <- local cloud, machine image
             seed API server <- seed machine
             seed system components <- images in the registry, seed API server
-            resource definitions <- seed API server
             seed ready <- seed system components
+            resource definitions <- seed API server
             operator <- images in the registry, resource definitions
             garden ready <- operator
             cloud profile and project <- garden ready
@@ -256,13 +262,19 @@ mod tests {
             seed takes shoots <- cloud profile and project, gardenlet
             first shoot <- seed takes shoots
         "#]]
-        .assert_eq(&flow(true).unwrap().describe());
+        .assert_eq(&flow(Extent::Shoot).unwrap().describe());
     }
 
     #[test]
     fn images_travel_while_the_machine_boots() {
-        let flow = flow(false).unwrap();
+        let flow = flow(Extent::Garden).unwrap();
         assert!(!flow.has_path(IMAGES, SEED_API) && !flow.has_path(SEED_MACHINE, IMAGES));
-        assert!(!flow.has_task(SHOOT));
+    }
+
+    #[test]
+    fn a_part_of_the_landscape_is_the_beginning_of_the_whole() {
+        let (seed, garden) = (flow(Extent::Seed).unwrap(), flow(Extent::Garden).unwrap());
+        assert!(seed.has_task(SEED_READY) && !seed.has_task(OPERATOR));
+        assert!(garden.has_task(SEED_REGISTERED) && !garden.has_task(SHOOT));
     }
 }

@@ -17,7 +17,7 @@ mod seed; // API, system components, kinds
 mod shoot; // the sample
 
 pub use self::checks::{HostFacts, Problem, problems};
-pub use self::context::Settings;
+pub use self::context::{Extent, Settings};
 pub use self::error::UpError;
 pub use self::flow::{PhaseTime, Summary, up};
 pub use self::progress::{Console, PhaseEnd, Progress};

@@ -31,8 +31,8 @@ pub(crate) async fn wait_for_api(phase: Phase, deadline: Duration) -> Result<(),
         .to_yaml()?;
     let cluster = Cluster::connect("seed", &kubeconfig).await?;
     let client = cluster.client();
-    let waited = poll("the seed's API server to be ready", deadline, PAUSE, || {
-        is_ready(client.clone(), &phase)
+    let waited = poll("the seed's API server to serve", deadline, PAUSE, || {
+        is_healthy(client.clone(), SERVING, &phase)
     })
     .await;
     if waited.is_err() {
@@ -46,22 +46,22 @@ pub(crate) async fn wait_for_api(phase: Phase, deadline: Duration) -> Result<(),
     Ok(())
 }
 
-/// Whether `/readyz` answers.
-pub(crate) async fn is_ready(client: kube::Client, phase: &Phase) -> Progress {
-    let request = http::Request::get("/readyz").body(Vec::new());
-    let answer = match request {
+/// Ready but for what is only needed once controllers run: roles and priorities, which take another second or two.
+const SERVING: &str = "/readyz?exclude=poststarthook/rbac/bootstrap-roles\
+                       &exclude=poststarthook/scheduling/bootstrap-system-priority-classes";
+
+/// Whether a health path of an API server answers well.
+pub(crate) async fn is_healthy(client: kube::Client, path: &str, phase: &Phase) -> Progress {
+    let answer = match http::Request::get(path).body(Vec::new()) {
         Ok(request) => client.request_text(request).await,
         Err(error) => return Progress::Failed(error.to_string()),
     };
     match answer {
         Ok(_) => Progress::Done,
+        Err(kube::Error::Api(status)) => wait(phase, &format!("it answers {}", status.code)),
         Err(error) => {
-            let state = match &error {
-                kube::Error::Api(status) => format!("answers {}", status.code),
-                other => ErrorChain(other).to_string(),
-            };
-            phase.waiting(&state);
-            Progress::Waiting(state)
+            phase.waiting("no answer yet");
+            Progress::Waiting(ErrorChain(&error).to_string())
         }
     }
 }

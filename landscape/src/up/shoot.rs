@@ -10,7 +10,7 @@ use super::cluster::Cluster;
 use super::context::Phase;
 use super::error::UpError;
 use super::garden::state;
-use super::seed::is_ready;
+use super::seed::is_healthy;
 use crate::access::{Access, ShootName};
 use crate::samples::{self, PROJECT, PROJECT_NAMESPACE, SHOOT};
 
@@ -43,7 +43,7 @@ pub(crate) async fn make(phase: Phase, deadline: Duration) -> Result<(), UpError
     let kubeconfig = access.shoot_kubeconfig(&garden.client(), &name).await?;
     let client = Cluster::connect("shoot", &kubeconfig).await?.client();
     poll("the shoot's API server to be ready", ANSWER, PAUSE, || {
-        is_ready(client.clone(), &phase)
+        is_healthy(client.clone(), "/readyz", &phase)
     })
     .await?;
     Ok(())

@@ -355,16 +355,30 @@ KUBECEPTION_END_OF_FILE
 )
 chmod 0644 /etc/systemd/system/kubelet.service
 
+# Links in place of `systemctl enable`, which would read all units anew for each.
+mkdir -p /etc/systemd/system/multi-user.target.wants
+ln -sf ../containerd.service /etc/systemd/system/multi-user.target.wants/containerd.service
+ln -sf ../kubelet.service /etc/systemd/system/multi-user.target.wants/kubelet.service
+ln -sf ../pod-masquerade.service /etc/systemd/system/multi-user.target.wants/pod-masquerade.service
+systemctl daemon-reload
+systemctl start pod-masquerade.service
+
+# Images are pushed while machines boot: they may come a little later than this.
 export CONTAINERD_NAMESPACE=k8s.io
-# The image is pushed while machines boot: it may come a little later than this.
 deadline=$(($(date +%s) + 300))
-until pulled=$(ctr images pull --local --print-chainid --hosts-dir /etc/containerd/certs.d registry.kubeception.internal:5000/kubeception/kubernetes:1.35.4 2>/run/pull.log); do
-    if [ "$(date +%s)" -ge "$deadline" ]; then
-        cat /run/pull.log >&2
-        exit 1
-    fi
-    sleep 0.1
-done
+pull() {
+    log=$(mktemp)
+    until ctr images pull --local --print-chainid --hosts-dir /etc/containerd/certs.d "$1" 2>"$log"; do
+        if [ "$(date +%s)" -ge "$deadline" ]; then
+            cat "$log" >&2
+            return 1
+        fi
+        sleep 0.1
+    done
+    rm "$log"
+}
+pulled=$(pull registry.kubeception.internal:5000/kubeception/kubernetes:1.35.4)
+pull registry.kubeception.internal:5000/kubeception/pause:0.1.0 >/dev/null &
 
 # kubelet and kubectl are taken out of the image that the pods run.
 snapshot=kubernetes-programs
@@ -379,8 +393,5 @@ ctr snapshots rm "$snapshot" 2>/dev/null || true
 mv /usr/local/bin/hyperkube.partial /usr/local/bin/hyperkube
 ln -sf hyperkube /usr/local/bin/kubelet
 ln -sf hyperkube /usr/local/bin/kubectl
-
-systemctl daemon-reload
-systemctl enable --quiet containerd.service pod-masquerade.service kubelet.service
-systemctl start pod-masquerade.service
 systemctl start --no-block kubelet.service
+wait

@@ -41,8 +41,14 @@ fn not_deleting(_: &Request<'_>, seed: &Seed) -> Result<(), Reason> {
 }
 
 fn visible(_: &Request<'_>, seed: &Seed) -> Result<(), Reason> {
-    let scheduling = seed.spec.settings.as_ref().and_then(|settings| settings.scheduling.as_ref());
-    require(scheduling.is_none_or(|scheduling| scheduling.visible), || Reason::NotVisible)
+    let scheduling = seed
+        .spec
+        .settings
+        .as_ref()
+        .and_then(|settings| settings.scheduling.as_ref());
+    require(scheduling.is_none_or(|scheduling| scheduling.visible), || {
+        Reason::NotVisible
+    })
 }
 
 fn ready(_: &Request<'_>, seed: &Seed) -> Result<(), Reason> {
@@ -55,7 +61,10 @@ fn ready(_: &Request<'_>, seed: &Seed) -> Result<(), Reason> {
             Some(ConditionStatus::True) => {}
             other => {
                 let status = other.map_or_else(|| "missing".to_owned(), ToString::to_string);
-                return Err(Reason::NotReady { condition: condition.to_owned(), status });
+                return Err(Reason::NotReady {
+                    condition: condition.to_owned(),
+                    status,
+                });
             }
         }
     }
@@ -68,18 +77,25 @@ fn not_stopped(_: &Request<'_>, seed: &Seed) -> Result<(), Reason> {
 }
 
 fn selected_by_cloud_profile(request: &Request<'_>, seed: &Seed) -> Result<(), Reason> {
-    require(selects(request.cloud_profile.seed_selector.as_ref(), seed), || Reason::CloudProfileSelector)
+    require(selects(request.cloud_profile.seed_selector.as_ref(), seed), || {
+        Reason::CloudProfileSelector
+    })
 }
 
 fn selected_by_shoot(request: &Request<'_>, seed: &Seed) -> Result<(), Reason> {
-    require(selects(request.shoot.spec.seed_selector.as_ref(), seed), || Reason::ShootSelector)
+    require(selects(request.shoot.spec.seed_selector.as_ref(), seed), || {
+        Reason::ShootSelector
+    })
 }
 
 /// Seeds of the shoot's own provider, unless the cloud profile or the shoot names others (`*` is any).
 fn provider_type(request: &Request<'_>, seed: &Seed) -> Result<(), Reason> {
     let actual = &seed.spec.provider.type_;
     for selector in [&request.cloud_profile.seed_selector, &request.shoot.spec.seed_selector] {
-        let types = selector.as_ref().map(|selector| selector.provider_types.as_slice()).unwrap_or_default();
+        let types = selector
+            .as_ref()
+            .map(|selector| selector.provider_types.as_slice())
+            .unwrap_or_default();
         if !types.is_empty() {
             let fits = types.iter().any(|wanted| wanted == "*" || wanted == actual);
             require(fits, || wrong_provider(actual, &types.join(" or ")))?;
@@ -87,42 +103,75 @@ fn provider_type(request: &Request<'_>, seed: &Seed) -> Result<(), Reason> {
     }
     let named = [&request.cloud_profile.seed_selector, &request.shoot.spec.seed_selector]
         .into_iter()
-        .any(|selector| selector.as_ref().is_some_and(|selector| !selector.provider_types.is_empty()));
+        .any(|selector| {
+            selector
+                .as_ref()
+                .is_some_and(|selector| !selector.provider_types.is_empty())
+        });
     let wanted = &request.shoot.spec.provider.type_;
     require(named || actual == wanted, || wrong_provider(actual, wanted))
 }
 
 fn wrong_provider(actual: &str, wanted: &str) -> Reason {
-    Reason::ProviderType { actual: actual.to_owned(), wanted: wanted.to_owned() }
+    Reason::ProviderType {
+        actual: actual.to_owned(),
+        wanted: wanted.to_owned(),
+    }
 }
 
 fn zones(request: &Request<'_>, seed: &Seed) -> Result<(), Reason> {
-    let Some(control_plane) = &request.shoot.spec.control_plane else { return Ok(()) };
+    let Some(control_plane) = &request.shoot.spec.control_plane else {
+        return Ok(());
+    };
     let zones = &seed.spec.provider.zones;
     if let Some(zone) = control_plane.zones.iter().find(|zone| !zones.contains(zone)) {
         return Err(Reason::MissingZone { zone: zone.clone() });
     }
-    let tolerance = control_plane.high_availability.as_ref().map(|ha| &ha.failure_tolerance.type_);
+    let tolerance = control_plane
+        .high_availability
+        .as_ref()
+        .map(|ha| &ha.failure_tolerance.type_);
     let enough = tolerance != Some(&FailureToleranceType::Zone) || zones.len() >= ZONES_FOR_ZONE_TOLERANCE;
-    require(enough, || Reason::TooFewZones { actual: zones.len(), wanted: ZONES_FOR_ZONE_TOLERANCE })
+    require(enough, || Reason::TooFewZones {
+        actual: zones.len(),
+        wanted: ZONES_FOR_ZONE_TOLERANCE,
+    })
 }
 
 fn access_restrictions(request: &Request<'_>, seed: &Seed) -> Result<(), Reason> {
-    let offered = |name: &str| seed.spec.access_restrictions.iter().any(|restriction| restriction.name == name);
-    let wanted = request.shoot.spec.access_restrictions.iter().map(|with_options| &with_options.access_restriction.name);
+    let offered = |name: &str| {
+        seed.spec
+            .access_restrictions
+            .iter()
+            .any(|restriction| restriction.name == name)
+    };
+    let wanted = request
+        .shoot
+        .spec
+        .access_restrictions
+        .iter()
+        .map(|with_options| &with_options.access_restriction.name);
     match wanted.into_iter().find(|name| !offered(name)) {
         None => Ok(()),
-        Some(name) => Err(Reason::AccessRestriction { restriction: name.clone() }),
+        Some(name) => Err(Reason::AccessRestriction {
+            restriction: name.clone(),
+        }),
     }
 }
 
 /// A shoot without a DNS provider of its own uses a default domain; the seed must have it, if it lists any.
 fn domain(request: &Request<'_>, seed: &Seed) -> Result<(), Reason> {
-    let Some(dns) = &request.shoot.spec.dns else { return Ok(()) };
-    let (Some(domain), true) = (&dns.domain, dns.providers.is_empty()) else { return Ok(()) };
+    let Some(dns) = &request.shoot.spec.dns else {
+        return Ok(());
+    };
+    let (Some(domain), true) = (&dns.domain, dns.providers.is_empty()) else {
+        return Ok(());
+    };
     let defaults = &seed.spec.dns.defaults;
     let offered = defaults.iter().any(|default| is_below(domain, &default.domain));
-    require(defaults.is_empty() || offered, || Reason::Domain { domain: domain.clone() })
+    require(defaults.is_empty() || offered, || Reason::Domain {
+        domain: domain.clone(),
+    })
 }
 
 fn is_below(domain: &str, parent: &str) -> bool {
@@ -137,26 +186,36 @@ fn disjoint_networks(request: &Request<'_>, seed: &Seed) -> Result<(), Reason> {
 }
 
 fn taints(request: &Request<'_>, seed: &Seed) -> Result<(), Reason> {
-    let untolerated = seed.spec.taints.iter().find(|taint| {
-        !tolerates(request.shoot, &taint.key, taint.value.as_deref())
-    });
+    let untolerated = seed
+        .spec
+        .taints
+        .iter()
+        .find(|taint| !tolerates(request.shoot, &taint.key, taint.value.as_deref()));
     match untolerated {
         None => Ok(()),
-        Some(taint) => Err(Reason::Taint { taint: taint.key.clone() }),
+        Some(taint) => Err(Reason::Taint {
+            taint: taint.key.clone(),
+        }),
     }
 }
 
 /// A toleration without a value tolerates every value of its key.
 fn tolerates(shoot: &Shoot, key: &str, value: Option<&str>) -> bool {
-    shoot.spec.tolerations.iter().any(|toleration| {
-        toleration.key == key && (toleration.value.is_none() || toleration.value.as_deref() == value)
-    })
+    shoot
+        .spec
+        .tolerations
+        .iter()
+        .any(|toleration| toleration.key == key && (toleration.value.is_none() || toleration.value.as_deref() == value))
 }
 
 fn capacity(request: &Request<'_>, seed: &Seed) -> Result<(), Reason> {
-    let Some(quantity) = seed.status.allocatable.get("shoots") else { return Ok(()) };
+    let Some(quantity) = seed.status.allocatable.get("shoots") else {
+        return Ok(());
+    };
     // Not a whole number: nobody can say what it means, so it limits nothing.
-    let Ok(allocatable) = quantity.0.parse::<usize>() else { return Ok(()) };
+    let Ok(allocatable) = quantity.0.parse::<usize>() else {
+        return Ok(());
+    };
     let carried = carried(request, seed);
     require(carried < allocatable, || Reason::Full { carried, allocatable })
 }
@@ -170,7 +229,11 @@ fn selects(selector: Option<&SeedSelector>, seed: &Seed) -> bool {
 }
 
 fn condition_status<'a>(seed: &'a Seed, condition_type: &str) -> Option<&'a ConditionStatus> {
-    seed.status.conditions.iter().find(|condition| condition.type_ == condition_type).map(|condition| &condition.status)
+    seed.status
+        .conditions
+        .iter()
+        .find(|condition| condition.type_ == condition_type)
+        .map(|condition| &condition.status)
 }
 
 fn require(holds: bool, otherwise: impl FnOnce() -> Reason) -> Result<(), Reason> {

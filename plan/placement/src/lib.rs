@@ -69,9 +69,14 @@ pub fn place(request: &Request<'_>) -> Result<Placement, Unplaceable> {
         }
     }
     let candidates = in_best_region(request, fitting, &mut reasons);
-    let chosen = candidates.iter().min_by_key(|seed| (carried(request, seed), name(seed)));
+    let chosen = candidates
+        .iter()
+        .min_by_key(|seed| (carried(request, seed), name(seed)));
     match chosen {
-        Some(seed) => Ok(Placement { seed: name(seed).to_owned(), candidates: candidates.len() }),
+        Some(seed) => Ok(Placement {
+            seed: name(seed).to_owned(),
+            candidates: candidates.len(),
+        }),
         None => Err(Unplaceable { reasons }),
     }
 }
@@ -81,7 +86,11 @@ pub fn count_shoots<'a>(shoots: impl IntoIterator<Item = &'a Shoot>) -> BTreeMap
     let mut counts = BTreeMap::new();
     for shoot in shoots {
         let wanted = shoot.spec.seed_name.as_deref();
-        let actual = shoot.status.seed_name.as_deref().filter(|actual| Some(*actual) != wanted);
+        let actual = shoot
+            .status
+            .seed_name
+            .as_deref()
+            .filter(|actual| Some(*actual) != wanted);
         for seed in wanted.into_iter().chain(actual) {
             *counts.entry(seed.to_owned()).or_insert(0) += 1;
         }
@@ -103,7 +112,10 @@ fn in_best_region<'a>(
     };
     let (near, far): (Vec<_>, Vec<_>) = fitting.into_iter().partition(|seed| distance(seed) <= allowed);
     for seed in far {
-        let reason = Reason::OtherRegion { region: seed.spec.provider.region.clone(), wanted: wanted.to_owned() };
+        let reason = Reason::OtherRegion {
+            region: seed.spec.provider.region.clone(),
+            wanted: wanted.to_owned(),
+        };
         reasons.insert(name(seed).to_owned(), reason);
     }
     near

@@ -10,7 +10,11 @@ use crate::reason::Reason;
 
 /// Refuses a shoot whose pods, nodes or services share addresses with the seed's.
 pub(crate) fn check_disjoint(shoot: &Networking, seed: &SeedNetworks) -> Result<(), Reason> {
-    let of_shoot = [("pods", &shoot.pods), ("nodes", &shoot.nodes), ("services", &shoot.services)];
+    let of_shoot = [
+        ("pods", &shoot.pods),
+        ("nodes", &shoot.nodes),
+        ("services", &shoot.services),
+    ];
     let (pods, services) = (Some(seed.pods.clone()), Some(seed.services.clone()));
     let of_seed = [("pods", &pods), ("nodes", &seed.nodes), ("services", &services)];
     for (shoot_role, shoot_range) in of_shoot {

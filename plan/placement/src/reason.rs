@@ -112,7 +112,11 @@ impl fmt::Display for Unplaceable {
             count => write!(formatter, "none of {count} seeds fits")?,
         }
         for (index, (seed, reason)) in self.reasons.iter().enumerate() {
-            write!(formatter, "{} seed {seed:?} {reason}", if index == 0 { ":" } else { ";" })?;
+            write!(
+                formatter,
+                "{} seed {seed:?} {reason}",
+                if index == 0 { ":" } else { ";" }
+            )?;
         }
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! Placement as a table: a valid landscape, and each case breaks one thing.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, and its helpers with it")]
+
 use std::collections::BTreeMap;
 
 use api::core::v1beta1::{CloudProfileSpec, Seed, Shoot};
@@ -50,14 +52,28 @@ struct Landscape {
 impl Landscape {
     fn new() -> Self {
         let profile = json!({ "type": "local" });
-        Self { shoot: shoot(), profile, seeds: vec![seed("one")], others: Vec::new(), strategy: Strategy::SameRegion }
+        Self {
+            shoot: shoot(),
+            profile,
+            seeds: vec![seed("one")],
+            others: Vec::new(),
+            strategy: Strategy::SameRegion,
+        }
     }
 
     fn place(&self) -> String {
         let shoot: Shoot = serde_json::from_value(self.shoot.clone()).unwrap();
         let profile: CloudProfileSpec = serde_json::from_value(self.profile.clone()).unwrap();
-        let seeds: Vec<Seed> = self.seeds.iter().map(|seed| serde_json::from_value(seed.clone()).unwrap()).collect();
-        let others: Vec<Shoot> = self.others.iter().map(|other| serde_json::from_value(other.clone()).unwrap()).collect();
+        let seeds: Vec<Seed> = self
+            .seeds
+            .iter()
+            .map(|seed| serde_json::from_value(seed.clone()).unwrap())
+            .collect();
+        let others: Vec<Shoot> = self
+            .others
+            .iter()
+            .map(|other| serde_json::from_value(other.clone()).unwrap())
+            .collect();
         let counts: BTreeMap<String, usize> = count_shoots(&others);
         let result = place(&Request {
             shoot: &shoot,
@@ -94,12 +110,18 @@ fn set(object: &mut Value, path: &str, value: Value) {
 
 #[track_caller]
 fn only_seed(path: &str, value: Value, reason: &str) {
-    check(|landscape| set(&mut landscape.seeds[0], path, value), &format!("the only seed does not fit: seed \"one\" {reason}"));
+    check(
+        |landscape| set(&mut landscape.seeds[0], path, value),
+        &format!("the only seed does not fit: seed \"one\" {reason}"),
+    );
 }
 
 #[track_caller]
 fn only_seed_for(path: &str, value: Value, reason: &str) {
-    check(|landscape| set(&mut landscape.shoot, path, value), &format!("the only seed does not fit: seed \"one\" {reason}"));
+    check(
+        |landscape| set(&mut landscape.shoot, path, value),
+        &format!("the only seed does not fit: seed \"one\" {reason}"),
+    );
 }
 
 #[test]
@@ -114,10 +136,26 @@ fn without_seeds_there_is_nothing_to_say_about_them() {
 
 #[test]
 fn a_seed_must_be_usable() {
-    only_seed("metadata.deletionTimestamp", json!("2026-01-01T00:00:00Z"), "is being deleted");
-    only_seed("spec.settings.scheduling.visible", json!(false), "is not visible to the scheduler");
-    only_seed("status.conditions", json!([]), "is not ready: condition GardenletReady is missing");
-    only_seed("status.conditions.0.status", json!("Unknown"), "is not ready: condition GardenletReady is Unknown");
+    only_seed(
+        "metadata.deletionTimestamp",
+        json!("2026-01-01T00:00:00Z"),
+        "is being deleted",
+    );
+    only_seed(
+        "spec.settings.scheduling.visible",
+        json!(false),
+        "is not visible to the scheduler",
+    );
+    only_seed(
+        "status.conditions",
+        json!([]),
+        "is not ready: condition GardenletReady is missing",
+    );
+    only_seed(
+        "status.conditions.0.status",
+        json!("Unknown"),
+        "is not ready: condition GardenletReady is Unknown",
+    );
     only_seed(
         "status.conditions.1.status",
         json!("False"),
@@ -133,22 +171,38 @@ fn a_seed_must_be_usable() {
         { "type": "SeedSystemComponentsHealthy", "status": "True" },
         { "type": "EmergencyStopShootReconciliations", "status": "True" },
     ]);
-    only_seed("status.conditions", stop, "has stopped reconciling shoots (emergency stop)");
+    only_seed(
+        "status.conditions",
+        stop,
+        "has stopped reconciling shoots (emergency stop)",
+    );
 }
 
 #[test]
 fn selectors_and_provider_types_choose() {
     let gold = json!({ "matchLabels": { "tier": "gold" } });
-    only_seed_for("spec.seedSelector", gold.clone(), "does not match the labels that the shoot selects");
+    only_seed_for(
+        "spec.seedSelector",
+        gold.clone(),
+        "does not match the labels that the shoot selects",
+    );
     check(
         |landscape| landscape.profile["seedSelector"] = gold,
         "the only seed does not fit: seed \"one\" does not match the labels that the cloud profile selects",
     );
-    only_seed("spec.provider.type", json!("aws"), "has provider type \"aws\", wanted is local");
+    only_seed(
+        "spec.provider.type",
+        json!("aws"),
+        "has provider type \"aws\", wanted is local",
+    );
     check(
         |landscape| {
             set(&mut landscape.seeds[0], "spec.provider.type", json!("aws"));
-            set(&mut landscape.shoot, "spec.seedSelector", json!({ "providerTypes": ["*"] }));
+            set(
+                &mut landscape.shoot,
+                "spec.seedSelector",
+                json!({ "providerTypes": ["*"] }),
+            );
         },
         "one of 1",
     );
@@ -167,7 +221,11 @@ fn zones_restrictions_and_domains_must_be_there() {
         zonal,
         "has 1 zones, a control plane that survives the loss of a zone needs 3",
     );
-    only_seed_for("spec.controlPlane", json!({ "zones": ["a", "b"] }), "lacks the zone \"b\"");
+    only_seed_for(
+        "spec.controlPlane",
+        json!({ "zones": ["a", "b"] }),
+        "lacks the zone \"b\"",
+    );
     only_seed_for(
         "spec.accessRestrictions",
         json!([{ "name": "eu-only" }]),
@@ -192,14 +250,24 @@ fn networks_must_not_overlap() {
         json!("10.0.0.0/8"),
         "has overlapping networks: the shoot's nodes 10.0.0.0/8 and the seed's pods 10.2.0.0/16",
     );
-    check(|landscape| set(&mut landscape.shoot, "spec.networking", Value::Null), "one of 1");
+    check(
+        |landscape| set(&mut landscape.shoot, "spec.networking", Value::Null),
+        "one of 1",
+    );
 }
 
 #[test]
 fn taints_need_tolerations() {
     let taint = json!([{ "key": "seed.gardener.cloud/protected", "value": "x" }]);
-    only_seed("spec.taints", taint.clone(), "has the taint \"seed.gardener.cloud/protected\", which the shoot does not tolerate");
-    for toleration in [json!({ "key": "seed.gardener.cloud/protected" }), json!({ "key": "seed.gardener.cloud/protected", "value": "x" })] {
+    only_seed(
+        "spec.taints",
+        taint.clone(),
+        "has the taint \"seed.gardener.cloud/protected\", which the shoot does not tolerate",
+    );
+    for toleration in [
+        json!({ "key": "seed.gardener.cloud/protected" }),
+        json!({ "key": "seed.gardener.cloud/protected", "value": "x" }),
+    ] {
         check(
             |landscape| {
                 set(&mut landscape.seeds[0], "spec.taints", taint.clone());
@@ -212,7 +280,8 @@ fn taints_need_tolerations() {
 
 #[test]
 fn a_full_seed_takes_no_more() {
-    let carried = |wanted: &str, actual: &str| json!({ "spec": { "seedName": wanted }, "status": { "seedName": actual } });
+    let carried =
+        |wanted: &str, actual: &str| json!({ "spec": { "seedName": wanted }, "status": { "seedName": actual } });
     check(
         |landscape| landscape.others = vec![carried("one", "one"), carried("two", "one")],
         "the only seed does not fit: seed \"one\" is full: it carries 2 of 2 shoots",

@@ -1,5 +1,11 @@
 //! What is planned for an `Etcd` object, and what is refused.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::needless_pass_by_value,
+    reason = "a test fails where it panics"
+)]
+
 use api::druid::v1alpha1::Etcd;
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::StatefulSet;

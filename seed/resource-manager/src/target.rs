@@ -202,12 +202,15 @@ impl TargetError {
     }
 }
 
+/// A target and the resource version of the Secret it was made of.
+type Known = (Option<String>, Target);
+
 /// All targets of a seed.
 #[derive(Clone)]
 pub struct Targets {
     /// The seed itself.
     pub seed: Target,
-    by_namespace: Arc<Mutex<BTreeMap<String, (Option<String>, Target)>>>,
+    by_namespace: Arc<Mutex<BTreeMap<String, Known>>>,
 }
 
 impl Targets {

@@ -50,7 +50,7 @@ pub enum Error {
     },
     /// The target can't be reached.
     #[error("failed to reach the target cluster")]
-    Target(#[from] TargetError),
+    Target(#[source] Box<TargetError>),
     /// A request failed.
     #[error("failed to {action}")]
     Request {
@@ -70,6 +70,12 @@ pub enum Error {
         /// What the parser said.
         source: serde_yaml_ng::Error,
     },
+}
+
+impl From<TargetError> for Error {
+    fn from(error: TargetError) -> Self {
+        Self::Target(Box::new(error))
+    }
 }
 
 fn failed(action: &'static str) -> impl FnOnce(kube::Error) -> Error {

@@ -1,5 +1,7 @@
 //! Passes against a real kube-apiserver, which is the seed and its own target at once.
 
+#![expect(clippy::unwrap_used, reason = "a test fails where it panics")]
+
 use std::time::Duration;
 
 use api::resources::v1alpha1::ManagedResource;

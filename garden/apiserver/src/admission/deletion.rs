@@ -17,7 +17,11 @@ pub(crate) fn require_confirmation(resource: &str, metadata: &ObjectMeta) -> Res
         return Ok(());
     }
     let name = metadata.name.as_deref().unwrap_or("<name>");
-    let namespace = metadata.namespace.as_deref().map(|namespace| format!(" -n {namespace}")).unwrap_or_default();
+    let namespace = metadata
+        .namespace
+        .as_deref()
+        .map(|namespace| format!(" -n {namespace}"))
+        .unwrap_or_default();
     let key = constants::CONFIRMATION_DELETION;
     Err(format!(
         "must have a {key:?} annotation to delete; confirm with: kubectl{namespace} annotate {resource} {name} {key}=true"
@@ -29,7 +33,13 @@ pub(crate) fn require_confirmation(resource: &str, metadata: &ObjectMeta) -> Res
 /// # Errors
 /// The message for the user.
 pub(crate) fn keep_finalizer(new: &Shoot, old: &Shoot) -> Result<(), String> {
-    let has = |metadata: &ObjectMeta| metadata.finalizers.iter().flatten().any(|finalizer| finalizer == FINALIZER);
+    let has = |metadata: &ObjectMeta| {
+        metadata
+            .finalizers
+            .iter()
+            .flatten()
+            .any(|finalizer| finalizer == FINALIZER)
+    };
     if !has(&old.metadata) || has(&new.metadata) {
         return Ok(());
     }
@@ -39,8 +49,10 @@ pub(crate) fn keep_finalizer(new: &Shoot, old: &Shoot) -> Result<(), String> {
     if deleted {
         return Ok(());
     }
-    Err(format!("finalizer {FINALIZER:?} cannot be removed because shoot {:?} has not been deleted successfully yet",
-        new.metadata.name.as_deref().unwrap_or_default()))
+    Err(format!(
+        "finalizer {FINALIZER:?} cannot be removed because shoot {:?} has not been deleted successfully yet",
+        new.metadata.name.as_deref().unwrap_or_default()
+    ))
 }
 
 /// gardenlet's finalizer on Shoots.

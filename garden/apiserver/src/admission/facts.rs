@@ -28,20 +28,35 @@ pub(crate) struct Facts {
 impl Facts {
     /// The name of the Shoot's CloudProfile, old or new style.
     pub(crate) fn cloud_profile_name(shoot: &Shoot) -> Option<&str> {
-        let reference = shoot.spec.cloud_profile.as_ref().map(|reference| reference.name.as_str());
+        let reference = shoot
+            .spec
+            .cloud_profile
+            .as_ref()
+            .map(|reference| reference.name.as_str());
         reference.or(shoot.spec.cloud_profile_name.as_deref())
     }
 
     /// The project's name, empty without a project.
     pub(crate) fn project_name(&self) -> &str {
-        self.project.as_ref().and_then(|project| project.metadata.name.as_deref()).unwrap_or_default()
+        self.project
+            .as_ref()
+            .and_then(|project| project.metadata.name.as_deref())
+            .unwrap_or_default()
     }
 
     /// Default domains that apply: the seed's own, else the installation's.
     pub(crate) fn domains(&self) -> Vec<&str> {
-        let of_seed = self.seed.iter().flat_map(|seed| &seed.spec.dns.defaults).map(|default| default.domain.as_str());
+        let of_seed = self
+            .seed
+            .iter()
+            .flat_map(|seed| &seed.spec.dns.defaults)
+            .map(|default| default.domain.as_str());
         let of_seed: Vec<&str> = of_seed.collect();
-        if of_seed.is_empty() { self.default_domains.iter().map(String::as_str).collect() } else { of_seed }
+        if of_seed.is_empty() {
+            self.default_domains.iter().map(String::as_str).collect()
+        } else {
+            of_seed
+        }
     }
 
     /// The domain that the Shoot gets by default.

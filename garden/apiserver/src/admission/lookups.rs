@@ -40,7 +40,11 @@ pub(crate) struct Access<'a> {
 
 impl Lookups {
     pub(crate) fn new(caches: Caches, kube_api: Arc<dyn KubeApi>, authorizer: Arc<dyn Authorizer>) -> Self {
-        Self { caches, kube_api, authorizer }
+        Self {
+            caches,
+            kube_api,
+            authorizer,
+        }
     }
 
     /// An object of this server; `namespace` is empty for cluster-scoped kinds.
@@ -56,13 +60,17 @@ impl Lookups {
     /// The project whose namespace this is.
     pub(crate) fn project_of(&self, namespace: &str) -> Result<Option<Project>, Status> {
         let projects: Vec<Project> = self.list()?;
-        Ok(projects.into_iter().find(|project| project.spec.namespace.as_deref() == Some(namespace)))
+        Ok(projects
+            .into_iter()
+            .find(|project| project.spec.namespace.as_deref() == Some(namespace)))
     }
 
     /// Shoots that belong to a seed, by wish or by fact, without the one named.
     pub(crate) fn shoots_on_seed(&self, seed: &str, except: Option<&str>) -> Result<Vec<Shoot>, Status> {
         let belongs = |shoot: &Shoot| {
-            let here = [&shoot.spec.seed_name, &shoot.status.seed_name].into_iter().any(|name| name.as_deref() == Some(seed));
+            let here = [&shoot.spec.seed_name, &shoot.status.seed_name]
+                .into_iter()
+                .any(|name| name.as_deref() == Some(seed));
             here && shoot.metadata.uid.as_deref().is_none_or(|uid| Some(uid) != except)
         };
         let shoots: Vec<Shoot> = self.list()?;
@@ -71,7 +79,13 @@ impl Lookups {
 
     /// Everything about a Shoot in `namespace`.
     pub(crate) async fn facts(&self, namespace: &str, shoot: &Shoot) -> Result<Facts, Status> {
-        let seed = shoot.spec.seed_name.as_deref().map(|name| self.get("", name)).transpose()?.flatten();
+        let seed = shoot
+            .spec
+            .seed_name
+            .as_deref()
+            .map(|name| self.get("", name))
+            .transpose()?
+            .flatten();
         let shoots_on_seed = match shoot.spec.seed_name.as_deref() {
             Some(name) => self.shoots_on_seed(name, shoot.metadata.uid.as_deref())?.len(),
             None => 0,
@@ -79,7 +93,10 @@ impl Lookups {
         let binding = shoot.spec.credentials_binding_name.as_deref();
         let mut facts = Facts {
             project: self.project_of(namespace)?,
-            cloud_profile: Facts::cloud_profile_name(shoot).map(|name| self.get("", name)).transpose()?.flatten(),
+            cloud_profile: Facts::cloud_profile_name(shoot)
+                .map(|name| self.get("", name))
+                .transpose()?
+                .flatten(),
             seed,
             credentials_binding: binding.map(|name| self.get(namespace, name)).transpose()?.flatten(),
             controller_registrations: self.list::<ControllerRegistration>()?,
@@ -95,16 +112,34 @@ impl Lookups {
     /// Domains of the installation's Secrets, the one with the highest priority first.
     async fn default_domains(&self) -> Result<Vec<String>, Status> {
         let selector = format!("{}%3D{}", constants::GARDEN_ROLE, constants::ROLE_DEFAULT_DOMAIN);
-        let path = format!("/api/v1/namespaces/{}/secrets?labelSelector={selector}", constants::GARDEN_NAMESPACE);
-        let answer = self.kube_api.get(&path).await.map_err(|error| kube_api_failed(&error))?;
+        let path = format!(
+            "/api/v1/namespaces/{}/secrets?labelSelector={selector}",
+            constants::GARDEN_NAMESPACE
+        );
+        let answer = self
+            .kube_api
+            .get(&path)
+            .await
+            .map_err(|error| kube_api_failed(&error))?;
         let annotation = |secret: &Value, key: &str| {
-            secret.get("metadata")?.get("annotations")?.get(key)?.as_str().map(str::to_owned)
+            secret
+                .get("metadata")?
+                .get("annotations")?
+                .get(key)?
+                .as_str()
+                .map(str::to_owned)
         };
-        let secrets = answer.get("items").and_then(Value::as_array).cloned().unwrap_or_default();
+        let secrets = answer
+            .get("items")
+            .and_then(Value::as_array)
+            .cloned()
+            .unwrap_or_default();
         let mut domains: Vec<(i64, String)> = secrets
             .iter()
             .filter_map(|secret| {
-                let priority = annotation(secret, DOMAIN_PRIORITY).and_then(|text| text.parse().ok()).unwrap_or(0);
+                let priority = annotation(secret, DOMAIN_PRIORITY)
+                    .and_then(|text| text.parse().ok())
+                    .unwrap_or(0);
                 Some((priority, annotation(secret, DOMAIN)?))
             })
             .collect();

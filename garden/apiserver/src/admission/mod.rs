@@ -28,5 +28,9 @@ fn forbidden(attributes: &Attributes<'_>, reason: &str) -> Status {
 
 /// Refuses a write when there are errors, with all of them.
 fn refuse(attributes: &Attributes<'_>, errors: &FieldErrors) -> Result<(), Status> {
-    if errors.is_empty() { Ok(()) } else { Err(forbidden(attributes, &errors.to_string())) }
+    if errors.is_empty() {
+        Ok(())
+    } else {
+        Err(forbidden(attributes, &errors.to_string()))
+    }
 }

@@ -52,7 +52,8 @@ impl Plugin for NamespaceLifecycle {
             return Err(Status::not_found(&GroupResource::new("", "namespaces"), namespace));
         };
         if found.pointer("/status/phase").and_then(Value::as_str) == Some("Terminating") {
-            let reason = format!("unable to create new content in namespace {namespace} because it is being terminated");
+            let reason =
+                format!("unable to create new content in namespace {namespace} because it is being terminated");
             return Err(forbidden(attributes, &reason));
         }
         Ok(())
@@ -72,7 +73,9 @@ impl Plugin for SeedValidator {
         if attributes.operation != Operation::Delete || !attributes.is(CORE, "seeds") {
             return Ok(());
         }
-        let Some(seed) = attributes.old_object::<Seed>() else { return Ok(()) };
+        let Some(seed) = attributes.old_object::<Seed>() else {
+            return Ok(());
+        };
         let name = seed.metadata.name.as_deref().unwrap_or_default();
         let shoots = self.0.shoots_on_seed(name, None)?;
         if shoots.is_empty() {
@@ -83,7 +86,13 @@ impl Plugin for SeedValidator {
             format!("{}/{}", part(&shoot.metadata.namespace), part(&shoot.metadata.name))
         };
         let shoots: Vec<String> = shoots.iter().map(key).collect();
-        Err(forbidden(attributes, &format!("cannot delete seed {name:?} which is still used by shoot(s) {}", shoots.join(", "))))
+        Err(forbidden(
+            attributes,
+            &format!(
+                "cannot delete seed {name:?} which is still used by shoot(s) {}",
+                shoots.join(", ")
+            ),
+        ))
     }
 }
 
@@ -147,7 +156,9 @@ impl Plugin for FinalizerRemoval {
             return Ok(());
         }
         match (attributes.new_object::<Shoot>(), attributes.old_object::<Shoot>()) {
-            (Some(new), Some(old)) => deletion::keep_finalizer(new, old).map_err(|reason| forbidden(attributes, &reason)),
+            (Some(new), Some(old)) => {
+                deletion::keep_finalizer(new, old).map_err(|reason| forbidden(attributes, &reason))
+            }
             _ => Ok(()),
         }
     }

@@ -35,7 +35,11 @@ pub(crate) fn sync_owner_role(spec: &mut ProjectSpec) {
             (false, true) => {
                 member.roles.retain(|role| role != OWNER);
                 if member.role == OWNER {
-                    member.role = if member.roles.is_empty() { "viewer".to_owned() } else { member.roles.remove(0) };
+                    member.role = if member.roles.is_empty() {
+                        "viewer".to_owned()
+                    } else {
+                        member.roles.remove(0)
+                    };
                 }
             }
             _ => {}
@@ -46,7 +50,11 @@ pub(crate) fn sync_owner_role(spec: &mut ProjectSpec) {
 fn add_owner_as_member(spec: &mut ProjectSpec) {
     let Some(owner) = spec.owner.clone() else { return };
     if !spec.members.iter().any(|member| is_same(&member.subject, &owner)) {
-        spec.members.push(ProjectMember { subject: owner, role: ADMIN.to_owned(), roles: vec![OWNER.to_owned()] });
+        spec.members.push(ProjectMember {
+            subject: owner,
+            role: ADMIN.to_owned(),
+            roles: vec![OWNER.to_owned()],
+        });
     }
 }
 
@@ -56,7 +64,10 @@ fn is_same(one: &Subject, other: &Subject) -> bool {
 
 /// The subject of a user's name as the API server knows it.
 fn subject(user: &str) -> Subject {
-    match user.strip_prefix(SERVICE_ACCOUNT_PREFIX).and_then(|account| account.split_once(':')) {
+    match user
+        .strip_prefix(SERVICE_ACCOUNT_PREFIX)
+        .and_then(|account| account.split_once(':'))
+    {
         Some((namespace, name)) => Subject {
             api_group: None,
             kind: "ServiceAccount".to_owned(),
@@ -77,7 +88,8 @@ mod tests {
     use super::*;
 
     fn roles(project: &Project) -> Vec<String> {
-        let line = |member: &ProjectMember| format!("{} {} {}", member.subject.name, member.role, member.roles.join(","));
+        let line =
+            |member: &ProjectMember| format!("{} {} {}", member.subject.name, member.role, member.roles.join(","));
         project.spec.members.iter().map(line).collect()
     }
 
@@ -97,7 +109,10 @@ mod tests {
         project.spec.created_by = Some(subject("mallory"));
         complete(&mut project, None, "system:serviceaccount:garden-dev:robot");
         let creator = project.spec.created_by.as_ref().unwrap();
-        assert_eq!((creator.kind.as_str(), creator.namespace.as_deref()), ("ServiceAccount", Some("garden-dev")));
+        assert_eq!(
+            (creator.kind.as_str(), creator.namespace.as_deref()),
+            ("ServiceAccount", Some("garden-dev"))
+        );
         assert_eq!(roles(&project), ["bob admin owner"]);
     }
 

@@ -45,7 +45,12 @@ impl Plugin for ResourceReferenceManager {
 
 impl ResourceReferenceManager {
     /// Secrets and ConfigMaps of the shoot's own namespace.
-    async fn check_shoot(&self, attributes: &Attributes<'_>, shoot: &Shoot, errors: &mut FieldErrors) -> Result<(), Status> {
+    async fn check_shoot(
+        &self,
+        attributes: &Attributes<'_>,
+        shoot: &Shoot,
+        errors: &mut FieldErrors,
+    ) -> Result<(), Status> {
         let old = attributes.old_object::<Shoot>();
         let going = shoot.metadata.deletion_timestamp.is_some();
         if going || old.is_some_and(|old| old.spec.resources == shoot.spec.resources) {
@@ -72,7 +77,8 @@ impl ResourceReferenceManager {
             // Other kinds are not known here; whoever reads them finds out.
             _ => return Ok(()),
         };
-        self.check_readable(attributes, plural, attributes.namespace, &reference.name, path, errors).await
+        self.check_readable(attributes, plural, attributes.namespace, &reference.name, path, errors)
+            .await
     }
 
     async fn check_binding(
@@ -89,7 +95,10 @@ impl ResourceReferenceManager {
         let part = |part: &Option<String>| part.clone().unwrap_or_default();
         let (namespace, name) = (part(&reference.namespace), part(&reference.name));
         match reference.kind.as_deref() {
-            Some("Secret") => self.check_readable(attributes, "secrets", &namespace, &name, &path, errors).await,
+            Some("Secret") => {
+                self.check_readable(attributes, "secrets", &namespace, &name, &path, errors)
+                    .await
+            }
             Some("InternalSecret") if self.0.get::<InternalSecret>(&namespace, &name)?.is_some() => Ok(()),
             _ => {
                 errors.push(FieldError::not_found(&path, format!("{namespace}/{name}")));
@@ -109,35 +118,68 @@ impl ResourceReferenceManager {
         path: &Path,
         errors: &mut FieldErrors,
     ) -> Result<(), Status> {
-        let access = Access { verb: "get", group: "", resource, namespace, name };
+        let access = Access {
+            verb: "get",
+            group: "",
+            resource,
+            namespace,
+            name,
+        };
         if !self.0.may(&attributes.context.user, &access).await? {
-            let detail = format!("{} is not allowed to read {resource} {namespace}/{name}", attributes.context.user.name);
+            let detail = format!(
+                "{} is not allowed to read {resource} {namespace}/{name}",
+                attributes.context.user.name
+            );
             errors.push(FieldError::forbidden(path, detail));
-        } else if self.0.get_kube(&format!("/api/v1/namespaces/{namespace}/{resource}/{name}")).await?.is_none() {
+        } else if self
+            .0
+            .get_kube(&format!("/api/v1/namespaces/{namespace}/{resource}/{name}"))
+            .await?
+            .is_none()
+        {
             errors.push(FieldError::not_found(path, format!("{namespace}/{name}")));
         }
         Ok(())
     }
 
     /// Credentials of a seed's backup and DNS. A change of anything else does not look again.
-    async fn check_seed(&self, attributes: &Attributes<'_>, seed: &Seed, errors: &mut FieldErrors) -> Result<(), Status> {
+    async fn check_seed(
+        &self,
+        attributes: &Attributes<'_>,
+        seed: &Seed,
+        errors: &mut FieldErrors,
+    ) -> Result<(), Status> {
         let old = attributes.old_object::<Seed>();
         let same = old.is_some_and(|old| old.spec.dns == seed.spec.dns && old.spec.backup == seed.spec.backup);
         if same || seed.metadata.deletion_timestamp.is_some() {
             return Ok(());
         }
         let spec = Path::new("spec");
-        let backup = seed.spec.backup.iter().filter_map(|backup| backup.credentials_ref.as_ref());
-        let mut references: Vec<(Path, &ObjectReference)> =
-            backup.map(|reference| (spec.child("backup").child("credentialsRef"), reference)).collect();
+        let backup = seed
+            .spec
+            .backup
+            .iter()
+            .filter_map(|backup| backup.credentials_ref.as_ref());
+        let mut references: Vec<(Path, &ObjectReference)> = backup
+            .map(|reference| (spec.child("backup").child("credentialsRef"), reference))
+            .collect();
         let dns = spec.child("dns");
-        let provider = seed.spec.dns.provider.iter().filter_map(|provider| provider.credentials_ref.as_ref());
+        let provider = seed
+            .spec
+            .dns
+            .provider
+            .iter()
+            .filter_map(|provider| provider.credentials_ref.as_ref());
         references.extend(provider.map(|reference| (dns.child("provider").child("credentialsRef"), reference)));
         let internal = seed.spec.dns.internal.iter();
-        references.extend(internal.map(|config| (dns.child("internal").child("credentialsRef"), &config.credentials_ref)));
+        references
+            .extend(internal.map(|config| (dns.child("internal").child("credentialsRef"), &config.credentials_ref)));
         let defaults = seed.spec.dns.defaults.iter().enumerate();
         references.extend(defaults.map(|(index, config)| {
-            (dns.child("defaults").index(index).child("credentialsRef"), &config.credentials_ref)
+            (
+                dns.child("defaults").index(index).child("credentialsRef"),
+                &config.credentials_ref,
+            )
         }));
         for (path, reference) in references {
             let part = |part: &Option<String>| part.clone().unwrap_or_default();
@@ -163,9 +205,16 @@ impl ResourceReferenceManager {
         let spec = Path::new("spec");
         let registration = installation.spec.registration_ref.name.clone().unwrap_or_default();
         if self.0.get::<ControllerRegistration>("", &registration)?.is_none() {
-            errors.push(FieldError::not_found(&spec.child("registrationRef").child("name"), &registration));
+            errors.push(FieldError::not_found(
+                &spec.child("registrationRef").child("name"),
+                &registration,
+            ));
         }
-        if let Some(seed) = installation.spec.seed_ref.as_ref().and_then(|reference| reference.name.as_ref())
+        if let Some(seed) = installation
+            .spec
+            .seed_ref
+            .as_ref()
+            .and_then(|reference| reference.name.as_ref())
             && self.0.get::<Seed>("", seed)?.is_none()
         {
             errors.push(FieldError::not_found(&spec.child("seedRef").child("name"), seed));

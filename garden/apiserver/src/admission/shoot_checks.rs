@@ -24,7 +24,10 @@ pub(crate) fn check(new: &Shoot, old: Option<&Shoot>, facts: &Facts, now: Timest
     errors.extend(check_cloud_profile(new, facts));
     if let Some(profile) = &facts.cloud_profile {
         if old.is_none() && profile.metadata.deletion_timestamp.is_some() {
-            errors.push(FieldError::forbidden(&cloud_profile_path(), "the CloudProfile is being deleted"));
+            errors.push(FieldError::forbidden(
+                &cloud_profile_path(),
+                "the CloudProfile is being deleted",
+            ));
         }
         errors.extend(cross::shoot_against_cloud_profile(new, old, profile, &Time(now)));
     }
@@ -44,9 +47,14 @@ pub(crate) fn check_cloud_profile(new: &Shoot, facts: &Facts) -> FieldErrors {
 
 /// Machines need an extension for their provider; nobody would ever make them otherwise.
 pub(crate) fn check_extensions(new: &Shoot, facts: &Facts) -> FieldErrors {
-    let offered = facts.controller_registrations.iter().flat_map(|registration| &registration.spec.resources);
-    let types: Vec<&str> =
-        offered.filter(|resource| resource.kind == WORKER).map(|resource| resource.type_.as_str()).collect();
+    let offered = facts
+        .controller_registrations
+        .iter()
+        .flat_map(|registration| &registration.spec.resources);
+    let types: Vec<&str> = offered
+        .filter(|resource| resource.kind == WORKER)
+        .map(|resource| resource.type_.as_str())
+        .collect();
     cross::workers_without_extension(new, &types)
 }
 
@@ -72,21 +80,31 @@ fn check_project(new: &Shoot, project: &Project) -> FieldErrors {
 /// Below a default domain a shoot has exactly one name, so that no shoot can take another's.
 fn check_domain(new: &Shoot, facts: &Facts) -> FieldErrors {
     let mut errors = FieldErrors::new();
-    let Some(domain) = new.spec.dns.as_ref().and_then(|dns| dns.domain.as_deref()) else { return errors };
+    let Some(domain) = new.spec.dns.as_ref().and_then(|dns| dns.domain.as_deref()) else {
+        return errors;
+    };
     let shoot = new.metadata.name.as_deref().unwrap_or_default();
     let is_below = |parent: &&str| domain.strip_suffix(*parent).is_some_and(|rest| rest.ends_with('.'));
-    let Some(parent) = facts.domains().into_iter().find(is_below) else { return errors };
+    let Some(parent) = facts.domains().into_iter().find(is_below) else {
+        return errors;
+    };
     let only = facts.domain_below(shoot, parent);
     if domain != only {
         let detail = format!("shoots using the default domain {parent:?} must have the domain {only:?}");
-        errors.push(FieldError::invalid(&spec().child("dns").child("domain"), domain, detail));
+        errors.push(FieldError::invalid(
+            &spec().child("dns").child("domain"),
+            domain,
+            detail,
+        ));
     }
     errors
 }
 
 fn check_binding(new: &Shoot, facts: &Facts) -> FieldErrors {
     let mut errors = FieldErrors::new();
-    let Some(name) = new.spec.credentials_binding_name.as_deref() else { return errors };
+    let Some(name) = new.spec.credentials_binding_name.as_deref() else {
+        return errors;
+    };
     let path = spec().child("credentialsBindingName");
     match &facts.credentials_binding {
         None => errors.push(FieldError::not_found(&path, name)),
@@ -105,7 +123,9 @@ fn check_binding(new: &Shoot, facts: &Facts) -> FieldErrors {
 /// A seed that is new to the shoot must be able to take it.
 fn check_seed(new: &Shoot, old: Option<&Shoot>, facts: &Facts) -> FieldErrors {
     let mut errors = FieldErrors::new();
-    let Some(name) = new.spec.seed_name.as_deref() else { return errors };
+    let Some(name) = new.spec.seed_name.as_deref() else {
+        return errors;
+    };
     if old.is_some_and(|old| old.spec.seed_name.as_deref() == Some(name)) {
         return errors;
     }
@@ -118,11 +138,21 @@ fn check_seed(new: &Shoot, old: Option<&Shoot>, facts: &Facts) -> FieldErrors {
         errors.push(FieldError::forbidden(&path, format!("seed {name:?} is being deleted")));
     }
     if let Some(taint) = untolerated_taint(new, seed) {
-        errors.push(FieldError::forbidden(&path, format!("the shoot does not tolerate the taint {taint:?} of seed {name:?}")));
+        errors.push(FieldError::forbidden(
+            &path,
+            format!("the shoot does not tolerate the taint {taint:?} of seed {name:?}"),
+        ));
     }
-    let allocatable = seed.status.allocatable.get("shoots").and_then(|quantity| quantity.0.parse::<usize>().ok());
+    let allocatable = seed
+        .status
+        .allocatable
+        .get("shoots")
+        .and_then(|quantity| quantity.0.parse::<usize>().ok());
     if let Some(allocatable) = allocatable.filter(|allocatable| facts.shoots_on_seed >= *allocatable) {
-        errors.push(FieldError::forbidden(&path, format!("seed {name:?} already carries its {allocatable} shoots")));
+        errors.push(FieldError::forbidden(
+            &path,
+            format!("seed {name:?} already carries its {allocatable} shoots"),
+        ));
     }
     errors.extend(cross::shoot_against_seed(new, seed));
     errors
@@ -135,7 +165,11 @@ fn untolerated_taint<'a>(shoot: &Shoot, seed: &'a Seed) -> Option<&'a str> {
             toleration.key == taint.key && (toleration.value.is_none() || toleration.value == taint.value)
         })
     };
-    seed.spec.taints.iter().find(|taint| !tolerated(taint)).map(|taint| taint.key.as_str())
+    seed.spec
+        .taints
+        .iter()
+        .find(|taint| !tolerated(taint))
+        .map(|taint| taint.key.as_str())
 }
 
 #[cfg(test)]
@@ -218,27 +252,61 @@ mod tests {
 
     #[test]
     fn a_good_shoot_passes() {
-        assert_eq!(problems("/shoot/spec/purpose", json!("evaluation")), Vec::<String>::new());
+        assert_eq!(
+            problems("/shoot/spec/purpose", json!("evaluation")),
+            Vec::<String>::new()
+        );
     }
 
     #[test]
     fn what_is_named_must_exist_and_fit() {
-        check_problem("/facts/profile", Value::Null, "spec.cloudProfile.name: Not found: \"local\"");
+        check_problem(
+            "/facts/profile",
+            Value::Null,
+            "spec.cloudProfile.name: Not found: \"local\"",
+        );
         check_problem("/facts/seed", Value::Null, "spec.seedName: Not found: \"one\"");
-        check_problem("/shoot/spec/region", json!("moon"), "spec.region: Unsupported value: \"moon\"");
-        check_problem("/shoot/spec/kubernetes", json!({ "version": "1.99.0" }), "spec.kubernetes.version: Unsupported value: \"1.99.0\"");
+        check_problem(
+            "/shoot/spec/region",
+            json!("moon"),
+            "spec.region: Unsupported value: \"moon\"",
+        );
+        check_problem(
+            "/shoot/spec/kubernetes",
+            json!({ "version": "1.99.0" }),
+            "spec.kubernetes.version: Unsupported value: \"1.99.0\"",
+        );
         let found = problems("/shoot/metadata/name", json!("a-name-that-is-too-long"));
         // The second problem: its domain is another's.
-        assert!(found.len() == 2 && found[0].starts_with("metadata.name: Invalid value"), "{found:#?}");
+        assert!(
+            found.len() == 2 && found[0].starts_with("metadata.name: Invalid value"),
+            "{found:#?}"
+        );
     }
 
     #[test]
     fn the_seed_must_be_able_to_take_it() {
-        check_problem("/shoot/spec/networking", json!({ "services": "10.2.0.0/20" }), "must not overlap with the pods network");
-        check_problem("/facts/shoots", json!(1), "spec.seedName: Forbidden: seed \"one\" already carries its 1 shoots");
+        check_problem(
+            "/shoot/spec/networking",
+            json!({ "services": "10.2.0.0/20" }),
+            "must not overlap with the pods network",
+        );
+        check_problem(
+            "/facts/shoots",
+            json!(1),
+            "spec.seedName: Forbidden: seed \"one\" already carries its 1 shoots",
+        );
         let taint = json!([{ "key": "seed.gardener.cloud/protected" }]);
-        check_problem("/facts/seed/spec/taints", taint, "does not tolerate the taint \"seed.gardener.cloud/protected\"");
-        check_problem("/facts/seed/metadata/deletionTimestamp", json!("2026-01-01T00:00:00Z"), "is being deleted");
+        check_problem(
+            "/facts/seed/spec/taints",
+            taint,
+            "does not tolerate the taint \"seed.gardener.cloud/protected\"",
+        );
+        check_problem(
+            "/facts/seed/metadata/deletionTimestamp",
+            json!("2026-01-01T00:00:00Z"),
+            "is being deleted",
+        );
     }
 
     #[test]
@@ -248,13 +316,21 @@ mod tests {
             json!({ "domain": "second.dev.shoots.example.org" }),
             "must have the domain \"first.dev.shoots.example.org\"",
         );
-        assert_eq!(problems("/shoot/spec/dns", json!({ "domain": "mine.example.com" })), Vec::<String>::new());
+        assert_eq!(
+            problems("/shoot/spec/dns", json!({ "domain": "mine.example.com" })),
+            Vec::<String>::new()
+        );
     }
 
     #[test]
     fn workers_need_an_extension() {
         let workers = json!({ "type": "local", "workers": [{ "name": "a", "minimum": 1, "maximum": 1, "machine": { "type": "small" } }] });
         let found = problems("/shoot/spec/provider", workers);
-        assert!(found.iter().any(|problem| problem.contains("no ControllerRegistration offers kind Worker")), "{found:#?}");
+        assert!(
+            found
+                .iter()
+                .any(|problem| problem.contains("no ControllerRegistration offers kind Worker")),
+            "{found:#?}"
+        );
     }
 }

@@ -21,9 +21,8 @@ pub(crate) fn complete_new(shoot: &mut Shoot, facts: &Facts, user: &str, now: Ti
     let annotations = shoot.metadata.annotations.get_or_insert_with(BTreeMap::new);
     annotations.insert(constants::GARDEN_CREATED_BY.to_owned(), user.to_owned());
     let profile = facts.cloud_profile.as_ref();
-    let version = profile.and_then(|profile| {
-        cross::complete_kubernetes_version(&shoot.spec.kubernetes.version, profile, &Time(now))
-    });
+    let version = profile
+        .and_then(|profile| cross::complete_kubernetes_version(&shoot.spec.kubernetes.version, profile, &Time(now)));
     if let Some(version) = version {
         shoot.spec.kubernetes.version = version;
     }
@@ -39,7 +38,11 @@ pub(crate) fn complete_networks(shoot: &mut Shoot, facts: &Facts) {
 /// `<shoot>.<project>.<default domain>`, when the user names no domain.
 pub(crate) fn default_domain(shoot: &mut Shoot, facts: &Facts) {
     let decided = shoot.spec.dns.as_ref().is_some_and(|dns| {
-        dns.domain.is_some() || dns.providers.iter().any(|provider| provider.type_.as_deref() == Some(UNMANAGED))
+        dns.domain.is_some()
+            || dns
+                .providers
+                .iter()
+                .any(|provider| provider.type_.as_deref() == Some(UNMANAGED))
     });
     if let (false, Some(domain)) = (decided, facts.domain_of(shoot)) {
         shoot.spec.dns.get_or_insert_with(Dns::default).domain = Some(domain);
@@ -60,7 +63,7 @@ mod tests {
         }
     }
 
-    fn shoot(spec: serde_json::Value) -> Shoot {
+    fn shoot(spec: &serde_json::Value) -> Shoot {
         serde_json::from_value(json!({ "metadata": { "name": "first" }, "spec": spec })).unwrap()
     }
 
@@ -71,25 +74,44 @@ mod tests {
 
     #[test]
     fn the_domain_is_made_of_both_names() {
-        assert_eq!(domain(shoot(json!({})), &facts()).as_deref(), Some("first.dev.shoots.example.org"));
-        let mine = shoot(json!({ "dns": { "domain": "mine.example.com" } }));
+        assert_eq!(
+            domain(shoot(&json!({})), &facts()).as_deref(),
+            Some("first.dev.shoots.example.org")
+        );
+        let mine = shoot(&json!({ "dns": { "domain": "mine.example.com" } }));
         assert_eq!(domain(mine, &facts()).as_deref(), Some("mine.example.com"));
-        assert_eq!(domain(shoot(json!({ "dns": { "providers": [{ "type": "unmanaged" }] } })), &facts()), None);
-        assert_eq!(domain(shoot(json!({})), &Facts::default()), None);
+        assert_eq!(
+            domain(
+                shoot(&json!({ "dns": { "providers": [{ "type": "unmanaged" }] } })),
+                &facts()
+            ),
+            None
+        );
+        assert_eq!(domain(shoot(&json!({})), &Facts::default()), None);
     }
 
     #[test]
     fn the_seeds_domain_comes_before_the_installations() {
         let seed = json!({ "spec": { "dns": { "defaults": [{ "domain": "seed.example.org" }] } } });
-        let facts = Facts { seed: Some(serde_json::from_value(seed).unwrap()), ..facts() };
-        assert_eq!(domain(shoot(json!({})), &facts).as_deref(), Some("first.dev.seed.example.org"));
+        let facts = Facts {
+            seed: Some(serde_json::from_value(seed).unwrap()),
+            ..facts()
+        };
+        assert_eq!(
+            domain(shoot(&json!({})), &facts).as_deref(),
+            Some("first.dev.seed.example.org")
+        );
     }
 
     #[test]
     fn a_new_shoot_says_who_made_it_and_has_a_whole_version() {
-        let profile = json!({ "spec": { "kubernetes": { "versions": [{ "version": "1.35.4" }, { "version": "1.35.10" }] } } });
-        let facts = Facts { cloud_profile: Some(serde_json::from_value(profile).unwrap()), ..facts() };
-        let mut new = shoot(json!({ "kubernetes": { "version": "1.35" } }));
+        let profile =
+            json!({ "spec": { "kubernetes": { "versions": [{ "version": "1.35.4" }, { "version": "1.35.10" }] } } });
+        let facts = Facts {
+            cloud_profile: Some(serde_json::from_value(profile).unwrap()),
+            ..facts()
+        };
+        let mut new = shoot(&json!({ "kubernetes": { "version": "1.35" } }));
         complete_new(&mut new, &facts, "alice", Timestamp::UNIX_EPOCH);
         assert_eq!(new.spec.kubernetes.version, "1.35.10");
         assert_eq!(new.metadata.annotations.unwrap()["gardener.cloud/created-by"], "alice");

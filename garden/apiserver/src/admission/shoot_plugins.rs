@@ -41,7 +41,9 @@ impl Plugin for ShootDns {
     }
 
     async fn mutate(&self, attributes: &mut Attributes<'_>) -> Result<(), Status> {
-        let Some(facts) = facts(&self.0, attributes).await? else { return Ok(()) };
+        let Some(facts) = facts(&self.0, attributes).await? else {
+            return Ok(());
+        };
         if let Some(new) = attributes.new_object_mut::<Shoot>() {
             shoot_defaults::default_domain(new, &facts);
         }
@@ -59,7 +61,9 @@ impl Plugin for ShootMutator {
     }
 
     async fn mutate(&self, attributes: &mut Attributes<'_>) -> Result<(), Status> {
-        let Some(facts) = facts(&self.0, attributes).await? else { return Ok(()) };
+        let Some(facts) = facts(&self.0, attributes).await? else {
+            return Ok(());
+        };
         let (user, now) = (attributes.context.user.name.clone(), attributes.context.now);
         let is_new = attributes.operation == Operation::Create;
         if is_new {
@@ -78,7 +82,10 @@ impl Plugin for ShootMutator {
 /// Without a project and a cloud profile nothing can be said about a Shoot: its user hears of these first.
 fn require_ground(attributes: &Attributes<'_>, facts: &Facts) -> Result<(), Status> {
     if facts.project.is_none() {
-        let reason = format!("namespace {:?} belongs to no project; shoots live in projects' namespaces", attributes.namespace);
+        let reason = format!(
+            "namespace {:?} belongs to no project; shoots live in projects' namespaces",
+            attributes.namespace
+        );
         return Err(forbidden(attributes, &reason));
     }
     match attributes.new_object::<Shoot>() {
@@ -97,9 +104,16 @@ impl Plugin for ShootValidator {
     }
 
     async fn validate(&self, attributes: &Attributes<'_>) -> Result<(), Status> {
-        let Some(facts) = facts(&self.0, attributes).await? else { return Ok(()) };
-        let Some((new, old)) = shoots(attributes) else { return Ok(()) };
-        refuse(attributes, &shoot_checks::check(new, old, &facts, attributes.context.now))
+        let Some(facts) = facts(&self.0, attributes).await? else {
+            return Ok(());
+        };
+        let Some((new, old)) = shoots(attributes) else {
+            return Ok(());
+        };
+        refuse(
+            attributes,
+            &shoot_checks::check(new, old, &facts, attributes.context.now),
+        )
     }
 }
 
@@ -113,8 +127,12 @@ impl Plugin for ExtensionValidator {
     }
 
     async fn validate(&self, attributes: &Attributes<'_>) -> Result<(), Status> {
-        let Some(facts) = facts(&self.0, attributes).await? else { return Ok(()) };
-        let Some((new, _)) = shoots(attributes) else { return Ok(()) };
+        let Some(facts) = facts(&self.0, attributes).await? else {
+            return Ok(());
+        };
+        let Some((new, _)) = shoots(attributes) else {
+            return Ok(());
+        };
         refuse(attributes, &shoot_checks::check_extensions(new, &facts))
     }
 }

@@ -63,14 +63,19 @@ impl Issuer {
         let metadata = &order.shoot.metadata;
         let (namespace, shoot) = names(metadata);
         if order.shoot.status.advertised_addresses.is_empty() {
-            return Err(not_ready(shoot, "no kube-apiserver advertised addresses in Shoot .status.advertisedAddresses"));
+            return Err(not_ready(
+                shoot,
+                "no kube-apiserver advertised addresses in Shoot .status.advertisedAddresses",
+            ));
         }
         let authority = self.client_authority(namespace, shoot)?;
         let certificate_authority = self.cluster_authority(namespace, shoot).await?;
         let group = self.group(order).await?;
         let user = format!("{}{}", order.kind.user_prefix, order.context.user.name);
         let request = CertificateRequest::client(user, vec![group.to_owned()], order.validity);
-        let issued = authority.issue(&request, self.clock.as_ref()).map_err(|error| internal(&error))?;
+        let issued = authority
+            .issue(&request, self.clock.as_ref())
+            .map_err(|error| internal(&error))?;
         let kubeconfig = render(&Parts {
             namespace,
             shoot,
@@ -79,41 +84,73 @@ impl Issuer {
             certificate: &issued.certificate_pem,
             private_key: &issued.private_key.to_pem(),
         });
-        let kubeconfig = kubeconfig.ok_or_else(|| not_ready(shoot, "none of its advertised addresses leads to its API server"))?;
-        Ok(Issued { kubeconfig, expires: issued.not_after })
+        let kubeconfig =
+            kubeconfig.ok_or_else(|| not_ready(shoot, "none of its advertised addresses leads to its API server"))?;
+        Ok(Issued {
+            kubeconfig,
+            expires: issued.not_after,
+        })
     }
 
     /// Who may list such objects in all namespaces belongs to the system.
     async fn group(&self, order: &Order<'_>) -> Result<&'static str, Status> {
         let (group, resource) = order.kind.review;
-        let access = Access { verb: "list", group, resource, namespace: "", name: "" };
+        let access = Access {
+            verb: "list",
+            group,
+            resource,
+            namespace: "",
+            name: "",
+        };
         let system = self.lookups.may(&order.context.user, &access).await?;
-        Ok(if system { order.kind.system_group } else { order.kind.project_group })
+        Ok(if system {
+            order.kind.system_group
+        } else {
+            order.kind.project_group
+        })
     }
 
     fn client_authority(&self, namespace: &str, shoot: &str) -> Result<CertificateAuthority, Status> {
         let name = format!("{shoot}.{}", constants::PROJECT_SECRET_SUFFIX_CA_CLIENT);
         let secret: Option<InternalSecret> = self.lookups.get(namespace, &name)?;
         let secret = secret.ok_or_else(|| not_ready(shoot, "its client certificate authority is not there yet"))?;
-        let part = |key: &str| secret.data.get(key).map(|bytes| String::from_utf8_lossy(&bytes.0).into_owned());
+        let part = |key: &str| {
+            secret
+                .data
+                .get(key)
+                .map(|bytes| String::from_utf8_lossy(&bytes.0).into_owned())
+        };
         match (part("ca.crt"), part("ca.key")) {
             (Some(certificate), Some(key)) => {
                 CertificateAuthority::from_pem(&certificate, &key).map_err(|error| internal(&error))
             }
-            _ => Err(Status::internal_error(&format!("InternalSecret {namespace}/{name} lacks ca.crt or ca.key"))),
+            _ => Err(Status::internal_error(&format!(
+                "InternalSecret {namespace}/{name} lacks ca.crt or ca.key"
+            ))),
         }
     }
 
     async fn cluster_authority(&self, namespace: &str, shoot: &str) -> Result<String, Status> {
         let name = format!("{shoot}.{}", constants::PROJECT_SECRET_SUFFIX_CA_CLUSTER);
-        let found = self.lookups.get_kube(&format!("/api/v1/namespaces/{namespace}/configmaps/{name}")).await?;
-        let bundle = found.as_ref().and_then(|map| map.pointer("/data/ca.crt")).and_then(Value::as_str);
-        bundle.map(str::to_owned).ok_or_else(|| not_ready(shoot, "its certificate authority is not there yet"))
+        let found = self
+            .lookups
+            .get_kube(&format!("/api/v1/namespaces/{namespace}/configmaps/{name}"))
+            .await?;
+        let bundle = found
+            .as_ref()
+            .and_then(|map| map.pointer("/data/ca.crt"))
+            .and_then(Value::as_str);
+        bundle
+            .map(str::to_owned)
+            .ok_or_else(|| not_ready(shoot, "its certificate authority is not there yet"))
     }
 }
 
 fn names(metadata: &ObjectMeta) -> (&str, &str) {
-    (metadata.namespace.as_deref().unwrap_or_default(), metadata.name.as_deref().unwrap_or_default())
+    (
+        metadata.namespace.as_deref().unwrap_or_default(),
+        metadata.name.as_deref().unwrap_or_default(),
+    )
 }
 
 /// The Shoot exists, but is not far enough.

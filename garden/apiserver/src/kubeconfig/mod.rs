@@ -61,7 +61,15 @@ impl Action for AdminKubeconfig {
             project_group: constants::SHOOT_PROJECT_ADMINS_GROUP,
         };
         let validity = validity(body.spec.expiration_seconds, self.longest);
-        let issued = self.issuer.issue(&Order { context, shoot: &shoot, kind, validity }).await?;
+        let issued = self
+            .issuer
+            .issue(&Order {
+                context,
+                shoot: &shoot,
+                kind,
+                validity,
+            })
+            .await?;
         body.status.kubeconfig = ByteString(issued.kubeconfig.into_bytes());
         body.status.expiration_timestamp = Some(Time(issued.expires));
         Ok(body)
@@ -101,7 +109,15 @@ impl Action for ViewerKubeconfig {
             project_group: constants::SHOOT_PROJECT_VIEWERS_GROUP,
         };
         let validity = validity(body.spec.expiration_seconds, self.longest);
-        let issued = self.issuer.issue(&Order { context, shoot: &shoot, kind, validity }).await?;
+        let issued = self
+            .issuer
+            .issue(&Order {
+                context,
+                shoot: &shoot,
+                kind,
+                validity,
+            })
+            .await?;
         body.status.kubeconfig = ByteString(issued.kubeconfig.into_bytes());
         body.status.expiration_timestamp = Some(Time(issued.expires));
         Ok(body)
@@ -113,9 +129,17 @@ fn validate(seconds: Option<i64>) -> FieldErrors {
     let seconds = seconds.unwrap_or(DEFAULT);
     let mut errors = FieldErrors::new();
     if seconds < SHORTEST {
-        errors.push(FieldError::invalid(&path, seconds, "may not specify a duration less than 10 minutes"));
+        errors.push(FieldError::invalid(
+            &path,
+            seconds,
+            "may not specify a duration less than 10 minutes",
+        ));
     } else if seconds > i64::from(u32::MAX) {
-        errors.push(FieldError::invalid(&path, seconds, "may not specify a duration larger than 2^32 seconds"));
+        errors.push(FieldError::invalid(
+            &path,
+            seconds,
+            "may not specify a duration larger than 2^32 seconds",
+        ));
     }
     errors
 }
@@ -139,7 +163,13 @@ mod tests {
         assert!(validate(Some(600)).is_empty());
         assert!(validate(None).is_empty());
         assert!(!validate(Some(1 << 33)).is_empty());
-        assert_eq!(validity(Some(600), Duration::from_secs(86400)), Duration::from_secs(600));
-        assert_eq!(validity(Some(100_000), Duration::from_secs(86400)), Duration::from_secs(86400));
+        assert_eq!(
+            validity(Some(600), Duration::from_secs(86400)),
+            Duration::from_secs(600)
+        );
+        assert_eq!(
+            validity(Some(100_000), Duration::from_secs(86400)),
+            Duration::from_secs(86400)
+        );
     }
 }

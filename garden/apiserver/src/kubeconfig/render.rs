@@ -33,7 +33,7 @@ pub(crate) struct Parts<'a> {
 /// The kubeconfig with a context per address; `None` if no address leads to the API server.
 pub(crate) fn render(parts: &Parts<'_>) -> Option<String> {
     let known = |name: &&str| parts.addresses.iter().find(|address| address.name == **name);
-    let addresses: Vec<_> = ADDRESSES.iter().filter_map(|name| known(&name)).collect();
+    let addresses: Vec<_> = ADDRESSES.iter().filter_map(known).collect();
     let prefix = format!("{}--{}", parts.namespace, parts.shoot);
     let name = |address: &ShootAdvertisedAddress| format!("{prefix}-{}", address.name);
     let user = name(addresses.first()?);
@@ -44,9 +44,7 @@ pub(crate) fn render(parts: &Parts<'_>) -> Option<String> {
         }
         json!({ "name": name(address), "cluster": cluster })
     };
-    let context = |address: &&ShootAdvertisedAddress| {
-        json!({ "name": name(address), "context": { "cluster": name(address), "user": user } })
-    };
+    let context = |address: &&ShootAdvertisedAddress| json!({ "name": name(address), "context": { "cluster": name(address), "user": user } });
     let config = json!({
         "apiVersion": "v1",
         "kind": "Config",
@@ -75,7 +73,11 @@ mod tests {
     use super::*;
 
     fn address(name: &str, url: &str) -> ShootAdvertisedAddress {
-        ShootAdvertisedAddress { name: name.to_owned(), url: url.to_owned(), application: None }
+        ShootAdvertisedAddress {
+            name: name.to_owned(),
+            url: url.to_owned(),
+            application: None,
+        }
     }
 
     fn rendered(addresses: &[ShootAdvertisedAddress]) -> Option<String> {

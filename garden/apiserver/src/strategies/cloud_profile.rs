@@ -25,9 +25,15 @@ impl Strategy for CloudProfileStrategy {
     fn prepare_for_create(&self, context: &RequestContext, profile: &mut CloudProfile) {
         profile.status = CloudProfileStatus::default();
         let live = |date: &Option<apimachinery::meta::Time>| date.as_ref().is_none_or(|date| date.0 > context.now);
-        profile.spec.kubernetes.versions.retain(|version| live(&version.expiration_date));
+        profile
+            .spec
+            .kubernetes
+            .versions
+            .retain(|version| live(&version.expiration_date));
         for image in &mut profile.spec.machine_images {
-            image.versions.retain(|version| live(&version.expirable_version.expiration_date));
+            image
+                .versions
+                .retain(|version| live(&version.expirable_version.expiration_date));
         }
     }
 
@@ -44,7 +50,11 @@ impl Strategy for CloudProfileStrategy {
     }
 
     fn columns(&self) -> Vec<Column> {
-        vec![Column::NAME, Column::string("Provider", "Type of the cloud."), Column::AGE]
+        vec![
+            Column::NAME,
+            Column::string("Provider", "Type of the cloud."),
+            Column::AGE,
+        ]
     }
 
     fn cells(&self, profile: &CloudProfile, now: Timestamp) -> Vec<Value> {
@@ -64,6 +74,10 @@ impl UpdateStrategy for CloudProfileStatusStrategy {
 
     fn prepare_for_update(&self, _context: &RequestContext, new: &mut CloudProfile, old: &CloudProfile) {
         let status = std::mem::take(&mut new.status);
-        *new = CloudProfile { status, metadata: new.metadata.clone(), ..old.clone() };
+        *new = CloudProfile {
+            status,
+            metadata: new.metadata.clone(),
+            ..old.clone()
+        };
     }
 }

@@ -19,7 +19,12 @@ impl Strategy for ControllerDeploymentStrategy {
         first_generation(&mut deployment.metadata);
     }
 
-    fn prepare_for_update(&self, _context: &RequestContext, new: &mut ControllerDeployment, old: &ControllerDeployment) {
+    fn prepare_for_update(
+        &self,
+        _context: &RequestContext,
+        new: &mut ControllerDeployment,
+        old: &ControllerDeployment,
+    ) {
         let changed = new.helm != old.helm
             || new.resources != old.resources
             || operations::deletion_begins(&new.metadata, &old.metadata);

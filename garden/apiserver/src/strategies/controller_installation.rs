@@ -24,7 +24,12 @@ impl Strategy for ControllerInstallationStrategy {
         installation.status = ControllerInstallationStatus::default();
     }
 
-    fn prepare_for_update(&self, _context: &RequestContext, new: &mut ControllerInstallation, old: &ControllerInstallation) {
+    fn prepare_for_update(
+        &self,
+        _context: &RequestContext,
+        new: &mut ControllerInstallation,
+        old: &ControllerInstallation,
+    ) {
         new.status = old.status.clone();
         let changed = new.spec != old.spec || operations::deletion_begins(&new.metadata, &old.metadata);
         set_generation(&mut new.metadata, &old.metadata, changed);
@@ -68,7 +73,10 @@ impl Strategy for ControllerInstallationStrategy {
             ("spec.registrationRef.name", text(spec.registration_ref.name.as_ref())),
             ("spec.seedRef.name", text(seed.and_then(|seed| seed.name.as_ref()))),
             ("spec.shootRef.name", text(shoot.and_then(|shoot| shoot.name.as_ref()))),
-            ("spec.shootRef.namespace", text(shoot.and_then(|shoot| shoot.namespace.as_ref()))),
+            (
+                "spec.shootRef.namespace",
+                text(shoot.and_then(|shoot| shoot.namespace.as_ref())),
+            ),
         ])
     }
 }
@@ -79,8 +87,17 @@ pub(crate) struct ControllerInstallationStatusStrategy;
 impl UpdateStrategy for ControllerInstallationStatusStrategy {
     type Object = ControllerInstallation;
 
-    fn prepare_for_update(&self, _context: &RequestContext, new: &mut ControllerInstallation, old: &ControllerInstallation) {
+    fn prepare_for_update(
+        &self,
+        _context: &RequestContext,
+        new: &mut ControllerInstallation,
+        old: &ControllerInstallation,
+    ) {
         let status = std::mem::take(&mut new.status);
-        *new = ControllerInstallation { status, metadata: new.metadata.clone(), ..old.clone() };
+        *new = ControllerInstallation {
+            status,
+            metadata: new.metadata.clone(),
+            ..old.clone()
+        };
     }
 }

@@ -25,7 +25,12 @@ impl Strategy for ControllerRegistrationStrategy {
         first_generation(&mut registration.metadata);
     }
 
-    fn prepare_for_update(&self, _context: &RequestContext, new: &mut ControllerRegistration, old: &ControllerRegistration) {
+    fn prepare_for_update(
+        &self,
+        _context: &RequestContext,
+        new: &mut ControllerRegistration,
+        old: &ControllerRegistration,
+    ) {
         let changed = new.spec != old.spec || operations::deletion_begins(&new.metadata, &old.metadata);
         set_generation(&mut new.metadata, &old.metadata, changed);
     }
@@ -44,7 +49,11 @@ impl Strategy for ControllerRegistrationStrategy {
     }
 
     fn columns(&self) -> Vec<Column> {
-        vec![Column::NAME, Column::string("Resources", "Kinds and types of extensions that it offers."), Column::AGE]
+        vec![
+            Column::NAME,
+            Column::string("Resources", "Kinds and types of extensions that it offers."),
+            Column::AGE,
+        ]
     }
 
     fn cells(&self, registration: &ControllerRegistration, now: Timestamp) -> Vec<Value> {

@@ -21,7 +21,12 @@ impl Strategy for CredentialsBindingStrategy {
         validation::validate_credentials_binding(binding)
     }
 
-    fn validate_update(&self, _context: &RequestContext, new: &CredentialsBinding, old: &CredentialsBinding) -> FieldErrors {
+    fn validate_update(
+        &self,
+        _context: &RequestContext,
+        new: &CredentialsBinding,
+        old: &CredentialsBinding,
+    ) -> FieldErrors {
         validation::validate_credentials_binding_update(new, old)
     }
 

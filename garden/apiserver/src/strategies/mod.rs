@@ -34,7 +34,10 @@ use serde_json::Value;
 /// A row: name, what the kind shows, age.
 fn row(object: &impl ApiObject, middle: Vec<Value>, now: Timestamp) -> Vec<Value> {
     let name = Value::from(object.metadata().name.clone().unwrap_or_default());
-    std::iter::once(name).chain(middle).chain([Value::from(age(object, now))]).collect()
+    std::iter::once(name)
+        .chain(middle)
+        .chain([Value::from(age(object, now))])
+        .collect()
 }
 
 /// A new object is of the first generation.

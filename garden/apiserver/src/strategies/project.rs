@@ -78,6 +78,10 @@ impl UpdateStrategy for ProjectStatusStrategy {
 
     fn prepare_for_update(&self, _context: &RequestContext, new: &mut Project, old: &Project) {
         let status = std::mem::take(&mut new.status);
-        *new = Project { status, metadata: new.metadata.clone(), ..old.clone() };
+        *new = Project {
+            status,
+            metadata: new.metadata.clone(),
+            ..old.clone()
+        };
     }
 }

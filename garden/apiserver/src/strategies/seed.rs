@@ -41,7 +41,9 @@ impl Strategy for SeedStrategy {
         let reconcile = operations::take(&mut new.metadata, constants::OPERATION_RECONCILE);
         let before = operations::list(&old.metadata);
         let asked = operations::list(&new.metadata);
-        let renewed = asked.iter().any(|operation| STAYING.contains(&operation.as_str()) && !before.contains(operation));
+        let renewed = asked
+            .iter()
+            .any(|operation| STAYING.contains(&operation.as_str()) && !before.contains(operation));
         let deleted = operations::deletion_begins(&new.metadata, &old.metadata);
         let changed = new.spec != old.spec || deleted || reconcile || renewed;
         set_generation(&mut new.metadata, &old.metadata, changed);
@@ -51,9 +53,18 @@ impl Strategy for SeedStrategy {
     fn canonicalize(&self, seed: &mut Seed) {
         let name = seed.metadata.name.clone().unwrap_or_default();
         let labels = seed.metadata.labels.get_or_insert_with(BTreeMap::new);
-        labels.insert(constants::LABEL_SEED_PROVIDER.to_owned(), seed.spec.provider.type_.clone());
-        labels.insert(constants::LABEL_SEED_REGION.to_owned(), seed.spec.provider.region.clone());
-        labels.insert(format!("{}{name}", constants::LABEL_PREFIX_SEED_NAME), "true".to_owned());
+        labels.insert(
+            constants::LABEL_SEED_PROVIDER.to_owned(),
+            seed.spec.provider.type_.clone(),
+        );
+        labels.insert(
+            constants::LABEL_SEED_REGION.to_owned(),
+            seed.spec.provider.region.clone(),
+        );
+        labels.insert(
+            format!("{}{name}", constants::LABEL_PREFIX_SEED_NAME),
+            "true".to_owned(),
+        );
     }
 
     fn validate(&self, _context: &RequestContext, seed: &Seed) -> FieldErrors {
@@ -98,6 +109,10 @@ impl UpdateStrategy for SeedStatusStrategy {
 
     fn prepare_for_update(&self, _context: &RequestContext, new: &mut Seed, old: &Seed) {
         let status = std::mem::take(&mut new.status);
-        *new = Seed { status, metadata: new.metadata.clone(), ..old.clone() };
+        *new = Seed {
+            status,
+            metadata: new.metadata.clone(),
+            ..old.clone()
+        };
     }
 }

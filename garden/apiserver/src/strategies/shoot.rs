@@ -95,17 +95,27 @@ impl Strategy for ShootStrategy {
 
 /// A number that differs from shoot to shoot, but not for one: reading a shoot twice must give the same shoot.
 fn chance(metadata: &ObjectMeta) -> u64 {
-    let text = format!("{}/{}", metadata.namespace.as_deref().unwrap_or_default(), metadata.name.as_deref().unwrap_or_default());
+    let text = format!(
+        "{}/{}",
+        metadata.namespace.as_deref().unwrap_or_default(),
+        metadata.name.as_deref().unwrap_or_default()
+    );
     let digest = Sha256::digest(text.as_bytes());
-    digest.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
+    digest
+        .iter()
+        .take(8)
+        .fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
 /// `name.seed.gardener.cloud/<seed>=true` for the seeds that it belongs to, and for no others.
 pub(super) fn label_with_seeds(shoot: &mut Shoot) {
     let prefix = constants::LABEL_PREFIX_SEED_NAME;
     let seeds = [&shoot.spec.seed_name, &shoot.status.seed_name];
-    let wished: BTreeMap<String, String> =
-        seeds.into_iter().flatten().map(|seed| (format!("{prefix}{seed}"), "true".to_owned())).collect();
+    let wished: BTreeMap<String, String> = seeds
+        .into_iter()
+        .flatten()
+        .map(|seed| (format!("{prefix}{seed}"), "true".to_owned()))
+        .collect();
     let mut labels = shoot.metadata.labels.take().unwrap_or_default();
     labels.retain(|key, _| !key.starts_with(prefix));
     labels.extend(wished);
@@ -120,7 +130,11 @@ impl UpdateStrategy for ShootStatusStrategy {
 
     fn prepare_for_update(&self, _context: &RequestContext, new: &mut Shoot, old: &Shoot) {
         let status = std::mem::take(&mut new.status);
-        *new = Shoot { status, metadata: new.metadata.clone(), ..old.clone() };
+        *new = Shoot {
+            status,
+            metadata: new.metadata.clone(),
+            ..old.clone()
+        };
     }
 
     fn canonicalize(&self, shoot: &mut Shoot) {
@@ -151,7 +165,10 @@ mod tests {
 
     #[test]
     fn chance_belongs_to_the_shoot() {
-        let metadata = |name: &str| ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() };
+        let metadata = |name: &str| ObjectMeta {
+            name: Some(name.to_owned()),
+            ..ObjectMeta::default()
+        };
         assert_eq!(chance(&metadata("a")), chance(&metadata("a")));
         assert_ne!(chance(&metadata("a")), chance(&metadata("b")));
     }

@@ -17,9 +17,10 @@ impl UpdateStrategy for ShootBindingStrategy {
 
     fn prepare_for_update(&self, _context: &RequestContext, new: &mut Shoot, old: &Shoot) {
         new.status = old.status.clone();
-        let pending = new.status.last_operation.as_ref().is_some_and(|last| {
-            last.type_ == LastOperationType::Create && last.state == LastOperationState::Pending
-        });
+        let pending =
+            new.status.last_operation.as_ref().is_some_and(|last| {
+                last.type_ == LastOperationType::Create && last.state == LastOperationState::Pending
+            });
         let bound = new.spec.seed_name != old.spec.seed_name;
         if bound && pending {
             // It said why no seed was found.
@@ -36,7 +37,12 @@ impl UpdateStrategy for ShootBindingStrategy {
     fn validate_update(&self, _context: &RequestContext, new: &Shoot, old: &Shoot) -> FieldErrors {
         // What the seed decides comes with the binding: networks and the domain, where the shoot had none.
         let mut bare = new.clone();
-        if old.spec.networking.as_ref().is_none_or(|networking| networking.services.is_none() || networking.pods.is_none()) {
+        if old
+            .spec
+            .networking
+            .as_ref()
+            .is_none_or(|networking| networking.services.is_none() || networking.pods.is_none())
+        {
             bare.spec.networking.clone_from(&old.spec.networking);
         }
         if old.spec.dns.as_ref().is_none_or(|dns| dns.domain.is_none()) {

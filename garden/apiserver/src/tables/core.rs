@@ -10,7 +10,12 @@ use serde_json::{Value, json};
 use super::{condition, last_operation, or, text};
 
 /// Conditions that together say whether a Seed is ready; one that nobody has set says nothing.
-const SEED_CONDITIONS: [&str; 4] = ["GardenletReady", "BackupBucketsReady", "ExtensionsReady", "SeedSystemComponentsHealthy"];
+const SEED_CONDITIONS: [&str; 4] = [
+    "GardenletReady",
+    "BackupBucketsReady",
+    "ExtensionsReady",
+    "SeedSystemComponentsHealthy",
+];
 
 /// Namespace, Status, Owner, Creator.
 pub(crate) fn project(project: &Project) -> Vec<Value> {
@@ -44,8 +49,13 @@ pub(crate) fn seed(seed: &Seed) -> Vec<Value> {
 
 fn seed_status(seed: &Seed) -> &'static str {
     let conditions = &seed.status.conditions;
-    let status = |name: &&str| conditions.iter().find(|condition| condition.type_ == **name).map(|found| &found.status);
-    let known: Vec<_> = SEED_CONDITIONS.iter().filter_map(|name| status(&name)).collect();
+    let status = |name: &&str| {
+        conditions
+            .iter()
+            .find(|condition| condition.type_ == **name)
+            .map(|found| &found.status)
+    };
+    let known: Vec<_> = SEED_CONDITIONS.iter().filter_map(&status).collect();
     if status(&"GardenletReady").is_none() || known.contains(&&ConditionStatus::Unknown) {
         "Unknown"
     } else if known.contains(&&ConditionStatus::False) {
@@ -69,7 +79,11 @@ pub(crate) fn credentials_binding(binding: &CredentialsBinding) -> Vec<Value> {
 
 /// Resources, as `Kind/Type, …`.
 pub(crate) fn controller_registration(registration: &ControllerRegistration) -> Vec<Value> {
-    let resources = registration.spec.resources.iter().map(|resource| format!("{}/{}", resource.kind, resource.type_));
+    let resources = registration
+        .spec
+        .resources
+        .iter()
+        .map(|resource| format!("{}/{}", resource.kind, resource.type_));
     vec![text(resources.collect::<Vec<_>>().join(", "))]
 }
 
@@ -78,7 +92,10 @@ pub(crate) fn controller_installation(installation: &ControllerInstallation) -> 
     let spec = &installation.spec;
     let part = |part: &Option<String>| part.clone().unwrap_or_default();
     let seed = spec.seed_ref.as_ref().map(|seed| format!("Seed/{}", part(&seed.name)));
-    let shoot = spec.shoot_ref.as_ref().map(|shoot| format!("Shoot/{}/{}", part(&shoot.namespace), part(&shoot.name)));
+    let shoot = spec
+        .shoot_ref
+        .as_ref()
+        .map(|shoot| format!("Shoot/{}/{}", part(&shoot.namespace), part(&shoot.name)));
     let health = |name: &str| text(condition(&installation.status.conditions, name));
     vec![
         text(part(&spec.registration_ref.name)),

@@ -6,7 +6,8 @@ mod core;
 mod shoot;
 
 pub(crate) use self::core::{
-    cloud_profile, controller_installation, controller_registration, credentials_binding, internal_secret, project, seed,
+    cloud_profile, controller_installation, controller_registration, credentials_binding, internal_secret, project,
+    seed,
 };
 pub(crate) use self::shoot::shoot;
 

@@ -11,7 +11,11 @@ use super::{condition, last_operation, or, text};
 pub(crate) fn shoot(shoot: &Shoot) -> Vec<Value> {
     let (spec, status) = (&shoot.spec, &shoot.status);
     let health = |condition_type: &str| text(condition(&status.conditions, condition_type));
-    let label = shoot.metadata.labels.as_ref().and_then(|labels| labels.get(constants::SHOOT_STATUS));
+    let label = shoot
+        .metadata
+        .labels
+        .as_ref()
+        .and_then(|labels| labels.get(constants::SHOOT_STATUS));
     let operation = match &status.last_operation {
         None if status.seed_name.is_none() && spec.seed_name.is_none() => "<pending>".to_owned(),
         operation => last_operation(operation.as_ref()),
@@ -39,7 +43,11 @@ pub(crate) fn shoot(shoot: &Shoot) -> Vec<Value> {
 fn cloud_profile(shoot: &Shoot) -> String {
     match &shoot.spec.cloud_profile {
         Some(reference) if reference.kind == constants::NAMESPACED_CLOUD_PROFILE_KIND => {
-            format!("{}/{}", shoot.metadata.namespace.as_deref().unwrap_or_default(), reference.name)
+            format!(
+                "{}/{}",
+                shoot.metadata.namespace.as_deref().unwrap_or_default(),
+                reference.name
+            )
         }
         Some(reference) => reference.name.clone(),
         None => shoot.spec.cloud_profile_name.clone().unwrap_or_default(),
@@ -47,7 +55,12 @@ fn cloud_profile(shoot: &Shoot) -> String {
 }
 
 fn hibernation(shoot: &Shoot) -> &'static str {
-    let wanted = shoot.spec.hibernation.as_ref().and_then(|hibernation| hibernation.enabled).unwrap_or(false);
+    let wanted = shoot
+        .spec
+        .hibernation
+        .as_ref()
+        .and_then(|hibernation| hibernation.enabled)
+        .unwrap_or(false);
     match (wanted, shoot.status.hibernated) {
         (false, false) => "Awake",
         (true, true) => "Hibernated",
@@ -77,8 +90,21 @@ mod tests {
         .unwrap();
         let cells: Vec<Value> = super::shoot(&shoot);
         let expected = json!([
-            "local", "local", "local", "seed", "1.35.4", "Awake", "Create Processing (40%)", "healthy", "evaluation", "v0.1.0",
-            "True", "<unknown>", "<unknown>", "<unknown>", "<unknown>",
+            "local",
+            "local",
+            "local",
+            "seed",
+            "1.35.4",
+            "Awake",
+            "Create Processing (40%)",
+            "healthy",
+            "evaluation",
+            "v0.1.0",
+            "True",
+            "<unknown>",
+            "<unknown>",
+            "<unknown>",
+            "<unknown>",
         ]);
         assert_eq!(json!(cells), expected);
     }

@@ -35,11 +35,14 @@ const RESYNC: Duration = Duration::from_secs(3600);
 
 /// Runs the controller until `end`.
 pub(crate) async fn run(context: Arc<Context>, end: CancellationToken) {
-    Controller::new(Api::<Project>::all(context.garden_client.clone()), watcher::Config::default())
-        .graceful_shutdown_on(async move { end.cancelled().await })
-        .run(reconcile, on_error, context)
-        .for_each(|_| async {})
-        .await;
+    Controller::new(
+        Api::<Project>::all(context.garden_client.clone()),
+        watcher::Config::default(),
+    )
+    .graceful_shutdown_on(async move { end.cancelled().await })
+    .run(reconcile, on_error, context)
+    .for_each(|_| async {})
+    .await;
 }
 
 async fn reconcile(project: Arc<Project>, context: Arc<Context>) -> Result<Action, ReconcileError> {
@@ -53,7 +56,14 @@ async fn reconcile(project: Arc<Project>, context: Arc<Context>) -> Result<Actio
         Err(error) => {
             let note = ErrorChain(error).to_string();
             set_phase(&project, ProjectPhase::Failed, &context).await.ok();
-            publish(&project, EventType::Warning, "NamespaceReconcileFailed", &note, &context).await;
+            publish(
+                &project,
+                EventType::Warning,
+                "NamespaceReconcileFailed",
+                &note,
+                &context,
+            )
+            .await;
         }
     }
     result
@@ -71,8 +81,18 @@ async fn create(project: &Project, context: &Context) -> Result<Action, Reconcil
     let first = project.status.phase != ProjectPhase::Ready;
     set_phase(&project, ProjectPhase::Ready, context).await?;
     if first {
-        let note = format!("Successfully reconciled namespace {:?} for project", namespace_name(&project));
-        publish(&project, EventType::Normal, "NamespaceReconcileSuccessful", &note, context).await;
+        let note = format!(
+            "Successfully reconciled namespace {:?} for project",
+            namespace_name(&project)
+        );
+        publish(
+            &project,
+            EventType::Normal,
+            "NamespaceReconcileSuccessful",
+            &note,
+            context,
+        )
+        .await;
     }
     Ok(Action::requeue(RESYNC))
 }
@@ -80,7 +100,12 @@ async fn create(project: &Project, context: &Context) -> Result<Action, Reconcil
 /// The namespace first: bindings lie in it. Everything else side by side.
 async fn apply(planned: &ProjectPlan, context: &Context) -> Result<(), ReconcileError> {
     // No `..`: a new field must be applied here before this compiles.
-    let ProjectPlan { namespace, cluster_roles, cluster_role_bindings, role_bindings } = planned;
+    let ProjectPlan {
+        namespace,
+        cluster_roles,
+        cluster_role_bindings,
+        role_bindings,
+    } = planned;
     let applier = &context.applier;
     let in_namespace = async {
         applier.apply(namespace).await?;
@@ -98,7 +123,10 @@ async fn apply(planned: &ProjectPlan, context: &Context) -> Result<(), Reconcile
 async fn check_namespace(project: &Project, context: &Context) -> Result<(), ReconcileError> {
     let name = namespace_name(project);
     let namespaces = Api::<Namespace>::all(context.garden_client.clone());
-    let found = namespaces.get_opt(&name).await.map_err(ReconcileError::request("read the namespace"))?;
+    let found = namespaces
+        .get_opt(&name)
+        .await
+        .map_err(ReconcileError::request("read the namespace"))?;
     let owner = found.and_then(|namespace| namespace.labels().get(constants::PROJECT_NAME).cloned());
     match owner {
         Some(owner) if owner != project.name_any() => Err(ReconcileError::ForeignNamespace { namespace: name, owner }),
@@ -115,7 +143,9 @@ async fn name_namespace(projects: &Api<Project>, project: Project) -> Result<Pro
         "metadata": { "resourceVersion": project.metadata.resource_version },
         "spec": { "namespace": namespace_name(&project) },
     });
-    let patched = projects.patch(&project.name_any(), &PatchParams::default(), &Patch::Merge(&patch)).await;
+    let patched = projects
+        .patch(&project.name_any(), &PatchParams::default(), &Patch::Merge(&patch))
+        .await;
     patched.map_err(ReconcileError::request("name the namespace"))
 }
 
@@ -134,7 +164,10 @@ async fn delete(project: &Project, context: &Context) -> Result<Action, Reconcil
     }
     let namespace = namespace_name(project);
     let shoots = Api::<Shoot>::namespaced(context.garden_client.clone(), &namespace);
-    let left = shoots.list(&ListParams::default()).await.map_err(ReconcileError::request("list shoots"))?;
+    let left = shoots
+        .list(&ListParams::default())
+        .await
+        .map_err(ReconcileError::request("list shoots"))?;
     if !left.items.is_empty() {
         let names: Vec<String> = left.items.iter().map(kube::ResourceExt::name_any).collect();
         let note = format!("The project is deleted once its shoots are gone: {}", names.join(", "));
@@ -154,15 +187,28 @@ async fn delete(project: &Project, context: &Context) -> Result<Action, Reconcil
 /// Only a namespace that says it is the project's; and not one that its owner wants to keep.
 async fn delete_namespace(project: &Project, name: &str, context: &Context) -> Result<(), ReconcileError> {
     let namespaces = Api::<Namespace>::all(context.garden_client.clone());
-    let found = namespaces.get_opt(name).await.map_err(ReconcileError::request("read the namespace"))?;
+    let found = namespaces
+        .get_opt(name)
+        .await
+        .map_err(ReconcileError::request("read the namespace"))?;
     let Some(found) = found else { return Ok(()) };
     let ours = found.labels().get(constants::PROJECT_NAME) == Some(&project.name_any());
-    let kept = found.annotations().get(constants::NAMESPACE_KEEP_AFTER_PROJECT_DELETION).is_some_and(|keep| keep == "true");
+    let kept = found
+        .annotations()
+        .get(constants::NAMESPACE_KEEP_AFTER_PROJECT_DELETION)
+        .is_some_and(|keep| keep == "true");
     if !ours || kept {
         return Ok(());
     }
     controller::delete::delete_and_wait(&namespaces, name, NAMESPACE_DEADLINE).await?;
-    publish(project, EventType::Normal, "NamespaceMarkedForDeletion", &format!("Deleted namespace {name:?}"), context).await;
+    publish(
+        project,
+        EventType::Normal,
+        "NamespaceMarkedForDeletion",
+        &format!("Deleted namespace {name:?}"),
+        context,
+    )
+    .await;
     Ok(())
 }
 
@@ -180,7 +226,13 @@ async fn delete_roles(project: &Project, context: &Context) -> Result<(), Reconc
 }
 
 async fn publish(project: &Project, type_: EventType, reason: &str, note: &str, context: &Context) {
-    let event = Event { type_, reason: reason.to_owned(), note: Some(note.to_owned()), action: "Reconcile".to_owned(), secondary: None };
+    let event = Event {
+        type_,
+        reason: reason.to_owned(),
+        note: Some(note.to_owned()),
+        action: "Reconcile".to_owned(),
+        secondary: None,
+    };
     // What was done stands without its event.
     if let Err(error) = context.recorder.publish(&event, &project.object_ref(&())).await {
         tracing::debug!(error = %ErrorChain(&error), "failed to publish an event");

@@ -35,7 +35,11 @@ pub(crate) struct ProjectPlan {
 /// Name of a project's namespace: what it asks for, or `garden-<name>`.
 pub(crate) fn namespace_name(project: &Project) -> String {
     let name = project.metadata.name.as_deref().unwrap_or_default();
-    project.spec.namespace.clone().unwrap_or_else(|| format!("garden-{name}"))
+    project
+        .spec
+        .namespace
+        .clone()
+        .unwrap_or_else(|| format!("garden-{name}"))
 }
 
 /// Plans all of a project.
@@ -43,23 +47,38 @@ pub(crate) fn plan(project: &Project) -> ProjectPlan {
     let name = project.metadata.name.clone().unwrap_or_default();
     let namespace = namespace_name(project);
     let members = Members::of(project);
-    let roles = Roles { project: &name, namespace: &namespace };
+    let roles = Roles {
+        project: &name,
+        namespace: &namespace,
+    };
     let bindings = [
         (format!("gardener.cloud:system:project:{name}"), members.owners.clone()),
-        (format!("gardener.cloud:system:project-member:{name}"), members.with("admin")),
+        (
+            format!("gardener.cloud:system:project-member:{name}"),
+            members.with("admin"),
+        ),
         (format!("gardener.cloud:system:project-uam:{name}"), members.with("uam")),
-        (format!("gardener.cloud:system:project-viewer:{name}"), members.with("viewer")),
+        (
+            format!("gardener.cloud:system:project-viewer:{name}"),
+            members.with("viewer"),
+        ),
     ];
     ProjectPlan {
         namespace: namespace_object(project, &name, &namespace),
         cluster_roles: roles.cluster_roles(&members),
-        cluster_role_bindings: bindings.into_iter().map(|(name, subjects)| cluster_role_binding(&name, subjects)).collect(),
+        cluster_role_bindings: bindings
+            .into_iter()
+            .map(|(name, subjects)| cluster_role_binding(&name, subjects))
+            .collect(),
         role_bindings: roles.role_bindings(&members),
     }
 }
 
 fn namespace_object(project: &Project, name: &str, namespace: &str) -> Namespace {
-    let labels = [(constants::GARDEN_ROLE, constants::ROLE_PROJECT), (constants::PROJECT_NAME, name)];
+    let labels = [
+        (constants::GARDEN_ROLE, constants::ROLE_PROJECT),
+        (constants::PROJECT_NAME, name),
+    ];
     let uid = project.metadata.uid.clone().unwrap_or_default();
     let metadata = ObjectMeta {
         name: Some(namespace.to_owned()),
@@ -67,7 +86,10 @@ fn namespace_object(project: &Project, name: &str, namespace: &str) -> Namespace
         annotations: Some(owned([(constants::NAMESPACE_PROJECT, uid.as_str())])),
         ..ObjectMeta::default()
     };
-    Namespace { metadata, ..Namespace::default() }
+    Namespace {
+        metadata,
+        ..Namespace::default()
+    }
 }
 
 /// The members by role; a subject is there once per role, in the order of the Project.
@@ -78,18 +100,30 @@ struct Members<'a> {
 
 impl<'a> Members<'a> {
     fn of(project: &'a Project) -> Self {
-        Self { owners: project.spec.owner.iter().cloned().collect(), members: &project.spec.members }
+        Self {
+            owners: project.spec.owner.iter().cloned().collect(),
+            members: &project.spec.members,
+        }
     }
 
     fn with(&self, role: &str) -> Vec<Subject> {
         let has = |member: &&ProjectMember| member.role == role || member.roles.iter().any(|other| other == role);
-        self.members.iter().filter(has).map(|member| member.subject.clone()).collect()
+        self.members
+            .iter()
+            .filter(has)
+            .map(|member| member.subject.clone())
+            .collect()
     }
 
     /// Names of all extension roles that somebody has, without their prefix.
     fn extension_roles(&self) -> BTreeSet<&'a str> {
-        let roles = self.members.iter().flat_map(|member| std::iter::once(&member.role).chain(&member.roles));
-        roles.filter_map(|role| role.strip_prefix(EXTENSION_ROLE_PREFIX)).collect()
+        let roles = self
+            .members
+            .iter()
+            .flat_map(|member| std::iter::once(&member.role).chain(&member.roles));
+        roles
+            .filter_map(|role| role.strip_prefix(EXTENSION_ROLE_PREFIX))
+            .collect()
     }
 }
 
@@ -111,11 +145,22 @@ impl Roles<'_> {
         let manage = on_project(&["get", "patch", "manage-members", "update", "delete"]);
         let mut roles = vec![
             role("project", vec![namespace(), manage]),
-            role("project-member", vec![namespace(), on_project(&["get", "patch", "update", "delete"])]),
-            role("project-uam", vec![on_project(&["get", "manage-members", "patch", "update"])]),
+            role(
+                "project-member",
+                vec![namespace(), on_project(&["get", "patch", "update", "delete"])],
+            ),
+            role(
+                "project-uam",
+                vec![on_project(&["get", "manage-members", "patch", "update"])],
+            ),
             role("project-viewer", vec![namespace(), on_project(&["get"])]),
         ];
-        roles.extend(members.extension_roles().into_iter().map(|extension| self.extension_role(extension)));
+        roles.extend(
+            members
+                .extension_roles()
+                .into_iter()
+                .map(|extension| self.extension_role(extension)),
+        );
         roles
     }
 
@@ -149,15 +194,26 @@ impl Roles<'_> {
     fn role_bindings(&self, members: &Members<'_>) -> Vec<RoleBinding> {
         let fixed = [
             ("gardener.cloud:system:project-member", "admin"),
-            ("gardener.cloud:system:project-serviceaccountmanager", "serviceaccountmanager"),
+            (
+                "gardener.cloud:system:project-serviceaccountmanager",
+                "serviceaccountmanager",
+            ),
             ("gardener.cloud:system:project-viewer", "viewer"),
         ];
-        let fixed = fixed.into_iter().map(|(name, role)| (name.to_owned(), members.with(role)));
+        let fixed = fixed
+            .into_iter()
+            .map(|(name, role)| (name.to_owned(), members.with(role)));
         let extensions = members.extension_roles().into_iter().map(|extension| {
-            (self.extension_role_name(extension), members.with(&format!("{EXTENSION_ROLE_PREFIX}{extension}")))
+            (
+                self.extension_role_name(extension),
+                members.with(&format!("{EXTENSION_ROLE_PREFIX}{extension}")),
+            )
         });
         let binding = |(name, subjects): (String, Vec<Subject>)| RoleBinding {
-            metadata: ObjectMeta { namespace: Some(self.namespace.to_owned()), ..named(&name) },
+            metadata: ObjectMeta {
+                namespace: Some(self.namespace.to_owned()),
+                ..named(&name)
+            },
             role_ref: role_ref(&name),
             subjects: (!subjects.is_empty()).then_some(subjects),
         };
@@ -184,15 +240,25 @@ fn rule(group: &str, resource: &str, name: &str, verbs: &[&str]) -> PolicyRule {
 }
 
 fn role_ref(name: &str) -> RoleRef {
-    RoleRef { api_group: RBAC_GROUP.to_owned(), kind: "ClusterRole".to_owned(), name: name.to_owned() }
+    RoleRef {
+        api_group: RBAC_GROUP.to_owned(),
+        kind: "ClusterRole".to_owned(),
+        name: name.to_owned(),
+    }
 }
 
 fn named(name: &str) -> ObjectMeta {
-    ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() }
+    ObjectMeta {
+        name: Some(name.to_owned()),
+        ..ObjectMeta::default()
+    }
 }
 
 fn owned<const N: usize>(pairs: [(&str, &str); N]) -> BTreeMap<String, String> {
-    pairs.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+    pairs
+        .into_iter()
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .collect()
 }
 
 #[cfg(test)]
@@ -203,9 +269,7 @@ mod tests {
 
     #[test]
     fn a_project_has_a_namespace_and_roles() {
-        let member = |name: &str, role: &str, roles: &[&str]| {
-            json!({ "apiGroup": RBAC_GROUP, "kind": "User", "name": name, "role": role, "roles": roles })
-        };
+        let member = |name: &str, role: &str, roles: &[&str]| json!({ "apiGroup": RBAC_GROUP, "kind": "User", "name": name, "role": role, "roles": roles });
         let project = json!({
             "metadata": { "name": "dev", "uid": "u-1" },
             "spec": {
@@ -225,7 +289,10 @@ mod tests {
         };
         add(json!(planned.namespace));
         planned.cluster_roles.iter().for_each(|role| add(json!(role)));
-        planned.cluster_role_bindings.iter().for_each(|binding| add(json!(binding)));
+        planned
+            .cluster_role_bindings
+            .iter()
+            .for_each(|binding| add(json!(binding)));
         planned.role_bindings.iter().for_each(|binding| add(json!(binding)));
         expect_test::expect_file!["../../tests/golden/project.yaml"].assert_eq(&text);
     }

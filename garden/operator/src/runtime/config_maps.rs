@@ -29,8 +29,15 @@ impl ConfigFile {
     }
 
     fn of_text(component: &str, content: String) -> Self {
-        let checksum: String = Sha256::digest(&content).iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-        Self { name: format!("{component}-config-{checksum}"), content }
+        let checksum: String = Sha256::digest(&content)
+            .iter()
+            .take(4)
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        Self {
+            name: format!("{component}-config-{checksum}"),
+            content,
+        }
     }
 
     /// The immutable ConfigMap.

@@ -19,7 +19,9 @@ const TIME_TO_LIVE: i64 = 120;
 
 /// The records; none while the gateway has no address.
 pub(crate) fn records(settings: &Settings, addresses: &[String], now: Timestamp) -> Vec<DnsRecord> {
-    let Some(record_type) = record_type(addresses) else { return Vec::new() };
+    let Some(record_type) = record_type(addresses) else {
+        return Vec::new();
+    };
     let domains = settings.domains.iter().enumerate();
     let record = |(index, domain): (usize, &crate::settings::Domain)| {
         let provider = domain.provider.as_ref()?;
@@ -31,7 +33,12 @@ pub(crate) fn records(settings: &Settings, addresses: &[String], now: Timestamp)
             metadata: ObjectMeta {
                 name: Some(format!("{PREFIX}kube-apiserver-{index}")),
                 namespace: Some(NAMESPACE.to_owned()),
-                annotations: Some(annotations.into_iter().map(|(key, value)| (key.to_owned(), value)).collect::<BTreeMap<_, _>>()),
+                annotations: Some(
+                    annotations
+                        .into_iter()
+                        .map(|(key, value)| (key.to_owned(), value))
+                        .collect::<BTreeMap<_, _>>(),
+                ),
                 ..ObjectMeta::default()
             },
             spec: DnsRecordSpec {
@@ -40,7 +47,10 @@ pub(crate) fn records(settings: &Settings, addresses: &[String], now: Timestamp)
                     class: Some(ExtensionClass::Garden),
                     ..DefaultSpec::default()
                 },
-                secret_ref: SecretReference { name: Some(provider.secret.clone()), namespace: Some(NAMESPACE.to_owned()) },
+                secret_ref: SecretReference {
+                    name: Some(provider.secret.clone()),
+                    namespace: Some(NAMESPACE.to_owned()),
+                },
                 region: settings.region.clone(),
                 name: domain.api_server(),
                 record_type: record_type.clone(),

@@ -16,8 +16,16 @@ const IMAGES: &str = "/etc/imagevector";
 /// The process and its identity. It looks up etcd's image itself, so it is given the installation's image vector.
 pub(crate) fn etcd_druid(image: &str, images: Option<&ConfigFile>) -> (Identity, Deployment) {
     let rules = vec![
-        rule(&["druid.gardener.cloud"], &["etcds"], &["get", "list", "watch", "update", "patch"]),
-        rule(&["druid.gardener.cloud"], &["etcds/status", "etcds/finalizers"], &["get", "update", "patch"]),
+        rule(
+            &["druid.gardener.cloud"],
+            &["etcds"],
+            &["get", "list", "watch", "update", "patch"],
+        ),
+        rule(
+            &["druid.gardener.cloud"],
+            &["etcds/status", "etcds/finalizers"],
+            &["get", "update", "patch"],
+        ),
         rule(&["apps"], &["statefulsets"], OWN),
         rule(&[""], &["services", "configmaps"], OWN),
         rule(&[""], &["pods", "secrets", "persistentvolumeclaims"], READ),
@@ -28,10 +36,18 @@ pub(crate) fn etcd_druid(image: &str, images: Option<&ConfigFile>) -> (Identity,
         name: NAME.to_owned(),
         image: image.to_owned(),
         environment: images
-            .map(|_| (plan_images::OVERWRITE_ENVIRONMENT.to_owned(), format!("{IMAGES}/{CONFIG_KEY}")))
+            .map(|_| {
+                (
+                    plan_images::OVERWRITE_ENVIRONMENT.to_owned(),
+                    format!("{IMAGES}/{CONFIG_KEY}"),
+                )
+            })
             .into_iter()
             .collect(),
-        files: images.map(|file| files::config_map("imagevector", &file.name, IMAGES)).into_iter().collect(),
+        files: images
+            .map(|file| files::config_map("imagevector", &file.name, IMAGES))
+            .into_iter()
+            .collect(),
         service_account: Some(NAME.to_owned()),
         requests: Requests::default(),
         priority_class: Some("gardener-system-800"),

@@ -50,7 +50,12 @@ pub(crate) struct ComponentFiles {
 }
 
 /// gardener-apiserver.
-pub(crate) fn api_server(settings: &Settings, common: &ComponentFiles, secrets: &ApiServerSecrets, etcd_endpoint: &str) -> Deployment {
+pub(crate) fn api_server(
+    settings: &Settings,
+    common: &ComponentFiles,
+    secrets: &ApiServerSecrets,
+    etcd_endpoint: &str,
+) -> Deployment {
     let kubeconfig = format!("{GENERIC_KUBECONFIG_DIRECTORY}/kubeconfig");
     let mut arguments = vec![
         format!("--secure-port={API_SERVER_PORT}"),
@@ -73,7 +78,10 @@ pub(crate) fn api_server(settings: &Settings, common: &ComponentFiles, secrets: 
         image: common.image.clone(),
         arguments,
         ports: vec![("https", API_SERVER_PORT)],
-        health: Health { port: API_SERVER_PORT, tls: true },
+        health: Health {
+            port: API_SERVER_PORT,
+            tls: true,
+        },
         files: vec![
             files::generic_kubeconfig(&common.generic_kubeconfig, &AccessSecret::new(API_SERVER).name()),
             files::secret("ca-etcd", &secrets.ca_etcd_bundle, CA_ETCD),
@@ -81,7 +89,10 @@ pub(crate) fn api_server(settings: &Settings, common: &ComponentFiles, secrets: 
             files::secret("server", &secrets.server, SERVER),
             files::secret("encryption", &secrets.encryption_configuration, ENCRYPTION),
         ],
-        requests: Requests { cpu: "50m", memory: "64Mi" },
+        requests: Requests {
+            cpu: "50m",
+            memory: "64Mi",
+        },
         priority_class: Some("gardener-garden-system-500"),
         ..Process::default()
     };

@@ -5,7 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use api::gateway::{AllowedRoutes, Gateway, GatewayClass, GatewayClassSpec, GatewaySpec, Listener, ListenerTls, RouteNamespaces};
+use api::gateway::{
+    AllowedRoutes, Gateway, GatewayClass, GatewayClassSpec, GatewaySpec, Listener, ListenerTls, RouteNamespaces,
+};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -38,17 +40,28 @@ pub(crate) fn gateway(image: &str, load_balancer_annotations: &BTreeMap<String, 
     let group = &["gateway.networking.k8s.io"];
     let rules = vec![
         rule(group, &["gatewayclasses", "gateways", "tlsroutes"], READ),
-        rule(group, &["gatewayclasses/status", "gateways/status", "tlsroutes/status"], &["get", "update", "patch"]),
+        rule(
+            group,
+            &["gatewayclasses/status", "gateways/status", "tlsroutes/status"],
+            &["get", "update", "patch"],
+        ),
         rule(&[""], &["services"], READ),
         rule(&["discovery.k8s.io"], &["endpointslices"], READ),
     ];
     let process = Process {
         name: NAME.to_owned(),
         image: image.to_owned(),
-        arguments: vec![format!("--listen=0.0.0.0:{POD_PORT}"), format!("--gateway-class={CLASS}"), format!("--service={NAMESPACE}/{NAME}")],
+        arguments: vec![
+            format!("--listen=0.0.0.0:{POD_PORT}"),
+            format!("--gateway-class={CLASS}"),
+            format!("--service={NAMESPACE}/{NAME}"),
+        ],
         ports: vec![("tls", POD_PORT)],
         service_account: Some(NAME.to_owned()),
-        requests: Requests { cpu: "20m", memory: "32Mi" },
+        requests: Requests {
+            cpu: "20m",
+            memory: "32Mi",
+        },
         priority_class: Some("gardener-system-900"),
         ..Process::default()
     };
@@ -87,7 +100,10 @@ fn service(annotations: &BTreeMap<String, String>) -> Service {
 
 fn class() -> GatewayClass {
     GatewayClass {
-        metadata: ObjectMeta { name: Some(CLASS.to_owned()), ..ObjectMeta::default() },
+        metadata: ObjectMeta {
+            name: Some(CLASS.to_owned()),
+            ..ObjectMeta::default()
+        },
         spec: GatewayClassSpec {
             controller_name: CONTROLLER.to_owned(),
             description: Some("Routes TLS by server name, without terminating it.".to_owned()),
@@ -97,13 +113,22 @@ fn class() -> GatewayClass {
 }
 
 fn gateway_object() -> Gateway {
-    let namespaces = RouteNamespaces { from: Some("All".to_owned()), ..RouteNamespaces::default() };
+    let namespaces = RouteNamespaces {
+        from: Some("All".to_owned()),
+        ..RouteNamespaces::default()
+    };
     let listener = Listener {
         name: "tls".to_owned(),
         port: PORT,
         protocol: "TLS".to_owned(),
-        tls: Some(ListenerTls { mode: Some("Passthrough".to_owned()), ..ListenerTls::default() }),
-        allowed_routes: Some(AllowedRoutes { namespaces: Some(namespaces), ..AllowedRoutes::default() }),
+        tls: Some(ListenerTls {
+            mode: Some("Passthrough".to_owned()),
+            ..ListenerTls::default()
+        }),
+        allowed_routes: Some(AllowedRoutes {
+            namespaces: Some(namespaces),
+            ..AllowedRoutes::default()
+        }),
         ..Listener::default()
     };
     Gateway {
@@ -112,7 +137,11 @@ fn gateway_object() -> Gateway {
             namespace: Some(NAMESPACE.to_owned()),
             ..ObjectMeta::default()
         },
-        spec: GatewaySpec { gateway_class_name: CLASS.to_owned(), listeners: vec![listener], ..GatewaySpec::default() },
+        spec: GatewaySpec {
+            gateway_class_name: CLASS.to_owned(),
+            listeners: vec![listener],
+            ..GatewaySpec::default()
+        },
         ..Gateway::default()
     }
 }

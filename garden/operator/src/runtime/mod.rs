@@ -24,8 +24,11 @@ pub(crate) use self::resource_manager::resource_manager;
 pub(crate) use self::roles::Identity;
 
 /// Deployments without which nothing works in the runtime cluster.
-pub(crate) const RUNTIME_COMPONENTS: [&str; 3] =
-    [api::constants::DEPLOYMENT_ETCD_DRUID, api::constants::DEPLOYMENT_GARDENER_RESOURCE_MANAGER, GATEWAY];
+pub(crate) const RUNTIME_COMPONENTS: [&str; 3] = [
+    api::constants::DEPLOYMENT_ETCD_DRUID,
+    api::constants::DEPLOYMENT_GARDENER_RESOURCE_MANAGER,
+    GATEWAY,
+];
 
 /// Gardener's own processes for the virtual garden.
 pub(crate) const GARDENER_COMPONENTS: [&str; 3] = [

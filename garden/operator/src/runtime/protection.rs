@@ -14,7 +14,10 @@ const NAME: &str = "garden-deletion-confirmation";
 /// The policy and its binding.
 pub(crate) fn deletion_confirmation() -> (ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding) {
     let key = api::constants::CONFIRMATION_DELETION;
-    let metadata = || ObjectMeta { name: Some(NAME.to_owned()), ..ObjectMeta::default() };
+    let metadata = || ObjectMeta {
+        name: Some(NAME.to_owned()),
+        ..ObjectMeta::default()
+    };
     let rule = NamedRuleWithOperations {
         api_groups: Some(vec!["operator.gardener.cloud".to_owned()]),
         api_versions: Some(vec!["*".to_owned()]),
@@ -37,7 +40,10 @@ pub(crate) fn deletion_confirmation() -> (ValidatingAdmissionPolicy, ValidatingA
         metadata: metadata(),
         spec: Some(ValidatingAdmissionPolicySpec {
             failure_policy: Some("Fail".to_owned()),
-            match_constraints: Some(MatchResources { resource_rules: Some(vec![rule]), ..MatchResources::default() }),
+            match_constraints: Some(MatchResources {
+                resource_rules: Some(vec![rule]),
+                ..MatchResources::default()
+            }),
             validations: Some(vec![validation]),
             ..ValidatingAdmissionPolicySpec::default()
         }),

@@ -16,7 +16,10 @@ pub(crate) fn resource_manager(image: &str) -> (Identity, Deployment) {
         name: NAME.to_owned(),
         image: image.to_owned(),
         service_account: Some(NAME.to_owned()),
-        requests: Requests { cpu: "10m", memory: "32Mi" },
+        requests: Requests {
+            cpu: "10m",
+            memory: "32Mi",
+        },
         priority_class: Some("gardener-system-critical"),
         ..Process::default()
     };

@@ -19,7 +19,10 @@ pub(crate) struct Identity {
 /// The identity of the process `name`, which may do `rules` in the whole runtime cluster.
 pub(crate) fn identity(name: &str, rules: Vec<PolicyRule>) -> Identity {
     let role_name = format!("kubeception:{name}");
-    let cluster_wide = |name: &str| ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() };
+    let cluster_wide = |name: &str| ObjectMeta {
+        name: Some(name.to_owned()),
+        ..ObjectMeta::default()
+    };
     let subject = Subject {
         kind: "ServiceAccount".to_owned(),
         name: name.to_owned(),
@@ -33,7 +36,10 @@ pub(crate) fn identity(name: &str, rules: Vec<PolicyRule>) -> Identity {
     };
     Identity {
         service_account: ServiceAccount {
-            metadata: ObjectMeta { namespace: Some(NAMESPACE.to_owned()), ..cluster_wide(name) },
+            metadata: ObjectMeta {
+                namespace: Some(NAMESPACE.to_owned()),
+                ..cluster_wide(name)
+            },
             automount_service_account_token: Some(false),
             ..ServiceAccount::default()
         },

@@ -15,7 +15,13 @@ const SERVICES: &str = "nodeless-garden-services";
 
 /// What needs nodes, disks or a kubelet.
 const WORKLOAD_RESOURCES: [&str; 8] = [
-    "bindings", "limitranges", "nodes", "persistentvolumeclaims", "persistentvolumes", "pods", "podtemplates",
+    "bindings",
+    "limitranges",
+    "nodes",
+    "persistentvolumeclaims",
+    "persistentvolumes",
+    "pods",
+    "podtemplates",
     "replicationcontrollers",
 ];
 
@@ -63,7 +69,10 @@ fn policy(name: &str, rules: Vec<NamedRuleWithOperations>, validation: Validatio
         metadata: named(name),
         spec: Some(ValidatingAdmissionPolicySpec {
             failure_policy: Some("Fail".to_owned()),
-            match_constraints: Some(MatchResources { resource_rules: Some(rules), ..MatchResources::default() }),
+            match_constraints: Some(MatchResources {
+                resource_rules: Some(rules),
+                ..MatchResources::default()
+            }),
             validations: Some(vec![validation]),
             ..ValidatingAdmissionPolicySpec::default()
         }),

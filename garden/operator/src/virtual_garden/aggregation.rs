@@ -52,9 +52,16 @@ pub(crate) fn api_services(certificate_authority: &str) -> Vec<APIService> {
 
 /// The Service that the APIServices name. It has no selector: there are no pods here.
 pub(crate) fn service() -> Service {
-    let port = ServicePort { name: Some(PORT_NAME.to_owned()), port: PORT, ..ServicePort::default() };
+    let port = ServicePort {
+        name: Some(PORT_NAME.to_owned()),
+        port: PORT,
+        ..ServicePort::default()
+    };
     Service {
-        metadata: ObjectMeta { namespace: Some(SYSTEM_NAMESPACE.to_owned()), ..named(NAME) },
+        metadata: ObjectMeta {
+            namespace: Some(SYSTEM_NAMESPACE.to_owned()),
+            ..named(NAME)
+        },
         spec: Some(ServiceSpec {
             type_: Some("ClusterIP".to_owned()),
             ports: Some(vec![port]),
@@ -66,14 +73,27 @@ pub(crate) fn service() -> Service {
 
 /// Points the Service to the address of its twin in the runtime cluster.
 pub(crate) fn endpoint_slice(address: IpAddr) -> EndpointSlice {
-    let labels = [("kubernetes.io/service-name", NAME), ("endpointslice.kubernetes.io/managed-by", "gardener-operator")];
-    let labels: BTreeMap<_, _> = labels.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+    let labels = [
+        ("kubernetes.io/service-name", NAME),
+        ("endpointslice.kubernetes.io/managed-by", "gardener-operator"),
+    ];
+    let labels: BTreeMap<_, _> = labels
+        .into_iter()
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .collect();
     EndpointSlice {
-        metadata: ObjectMeta { namespace: Some(SYSTEM_NAMESPACE.to_owned()), labels: Some(labels), ..named(NAME) },
+        metadata: ObjectMeta {
+            namespace: Some(SYSTEM_NAMESPACE.to_owned()),
+            labels: Some(labels),
+            ..named(NAME)
+        },
         address_type: if address.is_ipv4() { "IPv4" } else { "IPv6" }.to_owned(),
         endpoints: vec![Endpoint {
             addresses: vec![address.to_string()],
-            conditions: Some(EndpointConditions { ready: Some(true), ..EndpointConditions::default() }),
+            conditions: Some(EndpointConditions {
+                ready: Some(true),
+                ..EndpointConditions::default()
+            }),
             ..Endpoint::default()
         }],
         ports: Some(vec![EndpointPort {

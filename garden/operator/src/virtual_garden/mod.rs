@@ -22,7 +22,12 @@ pub(crate) const SYSTEM_NAMESPACE: &str = "kube-system";
 
 /// Every ClusterRole of the virtual garden.
 pub(crate) fn cluster_roles() -> Vec<ClusterRole> {
-    [roles::cluster_roles(), project_roles::cluster_roles(), component_roles::cluster_roles()].concat()
+    [
+        roles::cluster_roles(),
+        project_roles::cluster_roles(),
+        component_roles::cluster_roles(),
+    ]
+    .concat()
 }
 
 /// Every ClusterRoleBinding of the virtual garden.
@@ -59,20 +64,39 @@ fn full(groups: &[&str], resources: &[&str]) -> PolicyRule {
 }
 
 fn cluster_role(name: &str, rules: Vec<PolicyRule>) -> ClusterRole {
-    ClusterRole { metadata: named(name), rules: Some(rules), ..ClusterRole::default() }
+    ClusterRole {
+        metadata: named(name),
+        rules: Some(rules),
+        ..ClusterRole::default()
+    }
 }
 
 fn bind_cluster_role(name: &str, role: &str, subjects: Vec<Subject>) -> ClusterRoleBinding {
-    ClusterRoleBinding { metadata: named(name), role_ref: role_ref("ClusterRole", role), subjects: Some(subjects) }
+    ClusterRoleBinding {
+        metadata: named(name),
+        role_ref: role_ref("ClusterRole", role),
+        subjects: Some(subjects),
+    }
 }
 
 fn bind_role(namespace: &str, name: &str, role: &str, subjects: Vec<Subject>) -> RoleBinding {
-    let metadata = ObjectMeta { namespace: Some(namespace.to_owned()), ..named(name) };
-    RoleBinding { metadata, role_ref: role_ref("Role", role), subjects: Some(subjects) }
+    let metadata = ObjectMeta {
+        namespace: Some(namespace.to_owned()),
+        ..named(name)
+    };
+    RoleBinding {
+        metadata,
+        role_ref: role_ref("Role", role),
+        subjects: Some(subjects),
+    }
 }
 
 fn role_ref(kind: &str, name: &str) -> RoleRef {
-    RoleRef { api_group: "rbac.authorization.k8s.io".to_owned(), kind: kind.to_owned(), name: name.to_owned() }
+    RoleRef {
+        api_group: "rbac.authorization.k8s.io".to_owned(),
+        kind: kind.to_owned(),
+        name: name.to_owned(),
+    }
 }
 
 fn group(name: &str) -> Subject {
@@ -94,5 +118,8 @@ fn service_account(name: &str) -> Subject {
 }
 
 fn named(name: &str) -> ObjectMeta {
-    ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() }
+    ObjectMeta {
+        name: Some(name.to_owned()),
+        ..ObjectMeta::default()
+    }
 }

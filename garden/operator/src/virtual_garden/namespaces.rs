@@ -18,7 +18,13 @@ const INFO: &str = "gardener-info";
 pub(crate) fn namespaces() -> Vec<Namespace> {
     let labelled = |name: &str, label: (&str, &str)| {
         let labels = BTreeMap::from([(label.0.to_owned(), label.1.to_owned())]);
-        Namespace { metadata: ObjectMeta { labels: Some(labels), ..named(name) }, ..Namespace::default() }
+        Namespace {
+            metadata: ObjectMeta {
+                labels: Some(labels),
+                ..named(name)
+            },
+            ..Namespace::default()
+        }
     };
     vec![
         labelled("garden", ("gardener.cloud/role", "garden")),
@@ -28,17 +34,38 @@ pub(crate) fn namespaces() -> Vec<Namespace> {
 
 /// What clients want to know about this installation: its API server's version.
 pub(crate) fn gardener_info(version: &str) -> ConfigMap {
-    let metadata = ObjectMeta { namespace: Some(PUBLIC_NAMESPACE.to_owned()), ..named(INFO) };
+    let metadata = ObjectMeta {
+        namespace: Some(PUBLIC_NAMESPACE.to_owned()),
+        ..named(INFO)
+    };
     let data = BTreeMap::from([("gardenerAPIServer".to_owned(), format!("version: {version}\n"))]);
-    ConfigMap { metadata, data: Some(data), ..ConfigMap::default() }
+    ConfigMap {
+        metadata,
+        data: Some(data),
+        ..ConfigMap::default()
+    }
 }
 
 pub(super) fn roles() -> Vec<Role> {
-    let info = PolicyRule { resource_names: Some(vec![INFO.to_owned()]), ..rule(&[""], &["configmaps"], &READ) };
-    let metadata = ObjectMeta { namespace: Some(PUBLIC_NAMESPACE.to_owned()), ..named(READ_PUBLIC) };
-    vec![Role { metadata, rules: Some(vec![info]) }]
+    let info = PolicyRule {
+        resource_names: Some(vec![INFO.to_owned()]),
+        ..rule(&[""], &["configmaps"], &READ)
+    };
+    let metadata = ObjectMeta {
+        namespace: Some(PUBLIC_NAMESPACE.to_owned()),
+        ..named(READ_PUBLIC)
+    };
+    vec![Role {
+        metadata,
+        rules: Some(vec![info]),
+    }]
 }
 
 pub(super) fn role_bindings() -> Vec<RoleBinding> {
-    vec![bind_role(PUBLIC_NAMESPACE, READ_PUBLIC, READ_PUBLIC, vec![group("system:authenticated")])]
+    vec![bind_role(
+        PUBLIC_NAMESPACE,
+        READ_PUBLIC,
+        READ_PUBLIC,
+        vec![group("system:authenticated")],
+    )]
 }

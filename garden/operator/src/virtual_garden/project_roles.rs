@@ -14,7 +14,11 @@ pub(super) fn cluster_roles() -> Vec<ClusterRole> {
     [
         pair("project-member", "aggregate-to-project-member", member()),
         pair("project-viewer", "aggregate-to-project-viewer", viewer()),
-        pair("project-serviceaccountmanager", "aggregate-to-project-serviceaccountmanager", service_account_manager()),
+        pair(
+            "project-serviceaccountmanager",
+            "aggregate-to-project-serviceaccountmanager",
+            service_account_manager(),
+        ),
     ]
     .concat()
 }
@@ -25,8 +29,13 @@ fn pair(name: &str, label: &str, rules: Vec<PolicyRule>) -> Vec<ClusterRole> {
     let labels = BTreeMap::from([(format!("rbac.gardener.cloud/{label}"), "true".to_owned())]);
     let mut ours = cluster_role(&format!("{collecting}-aggregation"), rules);
     ours.metadata.labels = Some(labels.clone());
-    let selector = LabelSelector { match_labels: Some(labels), ..LabelSelector::default() };
-    let aggregation = AggregationRule { cluster_role_selectors: Some(vec![selector]) };
+    let selector = LabelSelector {
+        match_labels: Some(labels),
+        ..LabelSelector::default()
+    };
+    let aggregation = AggregationRule {
+        cluster_role_selectors: Some(vec![selector]),
+    };
     let collecting = ClusterRole {
         // Rules stay unset: kube-controller-manager writes them.
         rules: None,
@@ -41,10 +50,20 @@ fn member() -> Vec<PolicyRule> {
         full(&[""], &["secrets", "configmaps"]),
         rule(&[""], &["events", "resourcequotas", "serviceaccounts"], &READ),
         rule(&["events.k8s.io"], &["events"], &READ),
-        full(&["core.gardener.cloud"], &["shoots", "secretbindings", "quotas", "namespacedcloudprofiles"]),
-        rule(&["core.gardener.cloud"], &["shoots/adminkubeconfig", "shoots/viewerkubeconfig"], &["create"]),
+        full(
+            &["core.gardener.cloud"],
+            &["shoots", "secretbindings", "quotas", "namespacedcloudprofiles"],
+        ),
+        rule(
+            &["core.gardener.cloud"],
+            &["shoots/adminkubeconfig", "shoots/viewerkubeconfig"],
+            &["create"],
+        ),
         rule(&["core.gardener.cloud"], &["shoots/binding"], &["update", "patch"]),
-        full(&["security.gardener.cloud"], &["credentialsbindings", "workloadidentities"]),
+        full(
+            &["security.gardener.cloud"],
+            &["credentialsbindings", "workloadidentities"],
+        ),
         full(&["operations.gardener.cloud"], &["bastions"]),
         rule(&["rbac.authorization.k8s.io"], &["roles", "rolebindings"], &READ),
     ]
@@ -53,16 +72,27 @@ fn member() -> Vec<PolicyRule> {
 fn viewer() -> Vec<PolicyRule> {
     let core = ["shoots", "secretbindings", "quotas", "namespacedcloudprofiles"];
     vec![
-        rule(&[""], &["configmaps", "events", "resourcequotas", "serviceaccounts"], &READ),
+        rule(
+            &[""],
+            &["configmaps", "events", "resourcequotas", "serviceaccounts"],
+            &READ,
+        ),
         rule(&["events.k8s.io"], &["events"], &READ),
         rule(&["core.gardener.cloud"], &core, &READ),
         rule(&["core.gardener.cloud"], &["shoots/viewerkubeconfig"], &["create"]),
-        rule(&["security.gardener.cloud"], &["credentialsbindings", "workloadidentities"], &READ),
+        rule(
+            &["security.gardener.cloud"],
+            &["credentialsbindings", "workloadidentities"],
+            &READ,
+        ),
         rule(&["operations.gardener.cloud"], &["bastions"], &READ),
         rule(&["rbac.authorization.k8s.io"], &["roles", "rolebindings"], &READ),
     ]
 }
 
 fn service_account_manager() -> Vec<PolicyRule> {
-    vec![full(&[""], &["serviceaccounts"]), rule(&[""], &["serviceaccounts/token"], &["create"])]
+    vec![
+        full(&[""], &["serviceaccounts"]),
+        rule(&[""], &["serviceaccounts/token"], &["create"]),
+    ]
 }

@@ -27,9 +27,19 @@ pub(super) fn cluster_roles() -> Vec<ClusterRole> {
     };
     vec![
         cluster_role(ADMINISTRATORS, vec![rule(&["*"], &["*"], &["*"]), everything]),
-        cluster_role("gardener.cloud:admin", vec![rule(&GARDENER_GROUPS, &["*"], &["*"]), core_of_admins()]),
+        cluster_role(
+            "gardener.cloud:admin",
+            vec![rule(&GARDENER_GROUPS, &["*"], &["*"]), core_of_admins()],
+        ),
         cluster_role("gardener.cloud:viewer", viewer()),
-        cluster_role(READ_GLOBAL, vec![rule(&["core.gardener.cloud"], &["cloudprofiles", "exposureclasses", "seeds"], &READ)]),
+        cluster_role(
+            READ_GLOBAL,
+            vec![rule(
+                &["core.gardener.cloud"],
+                &["cloudprofiles", "exposureclasses", "seeds"],
+                &READ,
+            )],
+        ),
         cluster_role(
             "gardener.cloud:system:project-creation",
             vec![rule(&["core.gardener.cloud"], &["projects"], &["create"])],
@@ -40,57 +50,118 @@ pub(super) fn cluster_roles() -> Vec<ClusterRole> {
 
 pub(super) fn cluster_role_bindings() -> Vec<ClusterRoleBinding> {
     vec![
-        bind_cluster_role(ADMINISTRATORS, ADMINISTRATORS, vec![group("gardener.cloud:system:administrators")]),
+        bind_cluster_role(
+            ADMINISTRATORS,
+            ADMINISTRATORS,
+            vec![group("gardener.cloud:system:administrators")],
+        ),
         bind_cluster_role(READ_GLOBAL, READ_GLOBAL, vec![group("system:authenticated")]),
         bind_cluster_role(SEEDS, SEEDS, vec![group("gardener.cloud:system:seeds")]),
     ]
 }
 
 fn core_of_admins() -> PolicyRule {
-    rule(&["", "events.k8s.io", "coordination.k8s.io", "rbac.authorization.k8s.io"], &["*"], &["*"])
+    rule(
+        &["", "events.k8s.io", "coordination.k8s.io", "rbac.authorization.k8s.io"],
+        &["*"],
+        &["*"],
+    )
 }
 
 /// Everything of Gardener's but what holds credentials.
 fn viewer() -> Vec<PolicyRule> {
     let core = [
-        "backupbuckets", "backupentries", "cloudprofiles", "controllerdeployments", "controllerinstallations",
-        "controllerregistrations", "exposureclasses", "namespacedcloudprofiles", "projects", "quotas", "secretbindings",
-        "seeds", "shoots",
+        "backupbuckets",
+        "backupentries",
+        "cloudprofiles",
+        "controllerdeployments",
+        "controllerinstallations",
+        "controllerregistrations",
+        "exposureclasses",
+        "namespacedcloudprofiles",
+        "projects",
+        "quotas",
+        "secretbindings",
+        "seeds",
+        "shoots",
     ];
     vec![
         rule(&["core.gardener.cloud"], &core, &READ),
-        rule(&["operations.gardener.cloud", "seedmanagement.gardener.cloud"], &["*"], &READ),
-        rule(&["security.gardener.cloud"], &["credentialsbindings", "workloadidentities"], &READ),
-        rule(&["", "events.k8s.io"], &["configmaps", "events", "namespaces", "resourcequotas"], &READ),
+        rule(
+            &["operations.gardener.cloud", "seedmanagement.gardener.cloud"],
+            &["*"],
+            &READ,
+        ),
+        rule(
+            &["security.gardener.cloud"],
+            &["credentialsbindings", "workloadidentities"],
+            &READ,
+        ),
+        rule(
+            &["", "events.k8s.io"],
+            &["configmaps", "events", "namespaces", "resourcequotas"],
+            &READ,
+        ),
     ]
 }
 
 /// What a gardenlet does. It is the same for all seeds: which objects belong to which seed is not told by RBAC.
 fn seeds() -> Vec<PolicyRule> {
     let written = [
-        "backupbuckets", "backupentries", "controllerinstallations", "internalsecrets", "seeds", "shootstates", "shoots",
+        "backupbuckets",
+        "backupentries",
+        "controllerinstallations",
+        "internalsecrets",
+        "seeds",
+        "shootstates",
+        "shoots",
     ];
     let status = [
-        "backupbuckets/status", "backupentries/status", "controllerinstallations/status", "seeds/status", "shoots/status",
+        "backupbuckets/status",
+        "backupentries/status",
+        "controllerinstallations/status",
+        "seeds/status",
+        "shoots/status",
     ];
     let read = [
-        "cloudprofiles", "controllerdeployments", "controllerregistrations", "exposureclasses", "namespacedcloudprofiles",
-        "projects", "quotas", "secretbindings",
+        "cloudprofiles",
+        "controllerdeployments",
+        "controllerregistrations",
+        "exposureclasses",
+        "namespacedcloudprofiles",
+        "projects",
+        "quotas",
+        "secretbindings",
     ];
     vec![
         full(&["core.gardener.cloud"], &written),
         rule(&["core.gardener.cloud"], &status, &["get", "patch", "update"]),
         rule(&["core.gardener.cloud"], &read, &READ),
         full(&["operations.gardener.cloud"], &["bastions", "bastions/status"]),
-        full(&["seedmanagement.gardener.cloud"], &["gardenlets", "gardenlets/status", "managedseeds", "managedseeds/status"]),
-        rule(&["security.gardener.cloud"], &["credentialsbindings", "workloadidentities"], &READ),
+        full(
+            &["seedmanagement.gardener.cloud"],
+            &["gardenlets", "gardenlets/status", "managedseeds", "managedseeds/status"],
+        ),
+        rule(
+            &["security.gardener.cloud"],
+            &["credentialsbindings", "workloadidentities"],
+            &READ,
+        ),
         rule(&["security.gardener.cloud"], &["workloadidentities/token"], &["create"]),
         full(&[""], &["configmaps", "secrets", "serviceaccounts"]),
         rule(&[""], &["serviceaccounts/token"], &["create"]),
         rule(&[""], &["namespaces"], &READ),
         rule(&["", "events.k8s.io"], &["events"], &["create", "patch", "update"]),
         full(&["coordination.k8s.io"], &["leases"]),
-        rule(&["certificates.k8s.io"], &["certificatesigningrequests"], &["create", "get", "list", "watch"]),
-        rule(&["certificates.k8s.io"], &["certificatesigningrequests/seedclient"], &["create"]),
+        rule(
+            &["certificates.k8s.io"],
+            &["certificatesigningrequests"],
+            &["create", "get", "list", "watch"],
+        ),
+        rule(
+            &["certificates.k8s.io"],
+            &["certificatesigningrequests/seedclient"],
+            &["create"],
+        ),
     ]
 }

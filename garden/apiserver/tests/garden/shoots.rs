@@ -1,77 +1,31 @@
-//! Gardener's API through the aggregator of a real kube-apiserver, asked by the real kubectl.
-
-mod support;
+//! One Shoot through the aggregator, from its creation to its end.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use support::Garden;
 use testing_testkit::eventually;
+
+use crate::fixtures::{cloud_profile, object, seed, shoot};
+use crate::support::Garden;
 
 const SHOOTS: &str = "/apis/core.gardener.cloud/v1beta1/namespaces/garden-dev/shoots";
 const DEADLINE: Duration = Duration::from_secs(30);
 /// How often kube-apiserver looks for new OpenAPI documents of an aggregated API.
 const AGGREGATOR_PERIOD: Duration = Duration::from_secs(60);
 
-fn object(kind: &str, name: &str) -> Value {
-    json!({ "apiVersion": "core.gardener.cloud/v1beta1", "kind": kind, "metadata": { "name": name } })
-}
-
-fn project() -> Value {
-    let mut project = object("Project", "dev");
-    project["spec"] = json!({ "namespace": "garden-dev" });
-    project
-}
-
-fn cloud_profile() -> Value {
-    let mut profile = object("CloudProfile", "local");
-    profile["spec"] = json!({
-        "type": "local",
-        "kubernetes": { "versions": [{ "version": "1.35.4" }] },
-        "machineImages": [{ "name": "local", "versions": [{ "version": "1.0.0", "cri": [{ "name": "containerd" }], "architectures": ["amd64"] }] }],
-        "machineTypes": [{ "name": "local", "cpu": "1", "gpu": "0", "memory": "1Gi", "architecture": "amd64" }],
-        "regions": [{ "name": "local" }],
-    });
-    profile
-}
-
-fn seed() -> Value {
-    let mut seed = object("Seed", "one");
-    let reference = json!({ "apiVersion": "v1", "kind": "Secret", "name": "dns", "namespace": "garden" });
-    seed["spec"] = json!({
-        "provider": { "type": "local", "region": "local" },
-        "networks": { "nodes": "10.1.0.0/24", "pods": "10.2.0.0/16", "services": "10.3.0.0/16" },
-        "dns": {
-            "provider": { "type": "local", "credentialsRef": reference },
-            "internal": { "type": "local", "domain": "internal.example.org", "credentialsRef": reference },
-            "defaults": [{ "type": "local", "domain": "shoots.example.org", "credentialsRef": reference }],
-        },
-        "ingress": { "domain": "ingress.example.org", "controller": { "kind": "nginx" } },
-    });
-    seed
-}
-
-fn shoot(name: &str) -> Value {
-    let mut shoot = object("Shoot", name);
-    shoot["metadata"]["namespace"] = json!("garden-dev");
-    shoot["spec"] = json!({
-        "cloudProfile": { "kind": "CloudProfile", "name": "local" },
-        "kubernetes": { "version": "1.35" },
-        "provider": { "type": "local" },
-        "region": "local",
-    });
-    shoot
-}
-
 /// Namespaces, a project, a cloud profile and a seed.
 async fn landscape() -> Garden {
     let garden = Garden::start().await;
     for namespace in ["garden", "garden-dev"] {
-        garden.apply(&json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": namespace } })).await;
+        garden
+            .apply(&json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": namespace } }))
+            .await;
     }
     let secret = json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "dns", "namespace": "garden" } });
     garden.apply(&secret).await;
-    garden.apply(&project()).await;
+    garden
+        .apply(&object("Project", "dev", &json!({ "namespace": "garden-dev" })))
+        .await;
     garden.apply(&cloud_profile()).await;
     garden.apply(&seed()).await;
     garden
@@ -82,7 +36,11 @@ async fn a_shoot_lives_through_the_aggregator() {
     let garden = landscape().await;
     what_is_served_is_told(&garden).await;
     the_garden_is_set_up(&garden).await;
-    let none = garden.kube.kubectl(&["get", "shoots", "--all-namespaces"]).await.unwrap();
+    let none = garden
+        .kube
+        .kubectl(&["get", "shoots", "--all-namespaces"])
+        .await
+        .unwrap();
     assert_eq!(none, "");
 
     garden.apply(&shoot("first")).await;
@@ -96,19 +54,37 @@ async fn a_shoot_lives_through_the_aggregator() {
 }
 
 async fn what_is_served_is_told(garden: &Garden) {
-    let resources = garden.kube.kubectl(&["api-resources", "--api-group=core.gardener.cloud", "-o", "name"]).await.unwrap();
+    let resources = garden
+        .kube
+        .kubectl(&["api-resources", "--api-group=core.gardener.cloud", "-o", "name"])
+        .await
+        .unwrap();
     let mut names: Vec<&str> = resources.lines().map(|line| line.split('.').next().unwrap()).collect();
     names.sort_unstable();
     let expected = [
-        "cloudprofiles", "controllerdeployments", "controllerinstallations", "controllerregistrations", "internalsecrets",
-        "projects", "seeds", "shoots",
+        "cloudprofiles",
+        "controllerdeployments",
+        "controllerinstallations",
+        "controllerregistrations",
+        "internalsecrets",
+        "projects",
+        "seeds",
+        "shoots",
     ];
     assert_eq!(names, expected);
 }
 
 async fn the_garden_is_set_up(garden: &Garden) {
     eventually(DEADLINE, "the cluster's identity", || async {
-        let path = ["get", "configmap", "-n", "kube-system", "cluster-identity", "-o", "jsonpath={.data}"];
+        let path = [
+            "get",
+            "configmap",
+            "-n",
+            "kube-system",
+            "cluster-identity",
+            "-o",
+            "jsonpath={.data}",
+        ];
         let data = garden.kube.kubectl(&path).await?;
         testing_testkit::ready_when(data.contains("\"cluster-identity\":\"garden-test\""), || data)
     })
@@ -128,31 +104,100 @@ async fn a_new_shoot_is_completed(garden: &Garden) {
     assert_eq!(first["spec"]["purpose"], "evaluation");
     assert_eq!(first["metadata"]["annotations"]["gardener.cloud/created-by"], "admin");
     assert_eq!(first["metadata"]["generation"], 1);
-    let table = garden.kube.kubectl(&["get", "shoots", "-n", "garden-dev"]).await.unwrap();
+    let table = garden
+        .kube
+        .kubectl(&["get", "shoots", "-n", "garden-dev"])
+        .await
+        .unwrap();
     let mut lines = table.lines();
-    let headings: Vec<&str> = lines.next().unwrap().split("  ").map(str::trim).filter(|text| !text.is_empty()).collect();
+    let headings: Vec<&str> = lines
+        .next()
+        .unwrap()
+        .split("  ")
+        .map(str::trim)
+        .filter(|text| !text.is_empty())
+        .collect();
     assert_eq!(
         headings,
-        ["NAME", "CLOUDPROFILE", "PROVIDER", "REGION", "K8S VERSION", "HIBERNATION", "LAST OPERATION", "STATUS", "AGE"]
+        [
+            "NAME",
+            "CLOUDPROFILE",
+            "PROVIDER",
+            "REGION",
+            "K8S VERSION",
+            "HIBERNATION",
+            "LAST OPERATION",
+            "STATUS",
+            "AGE"
+        ]
     );
     let row: Vec<&str> = lines.next().unwrap().split_whitespace().collect();
-    assert_eq!(row[..8], ["first", "local", "local", "local", "1.35.4", "Awake", "<pending>", "<pending>"]);
-    let selected = garden.kube.kubectl(&["get", "shoots", "-A", "--field-selector=spec.seedName=", "-o", "name"]).await.unwrap();
+    assert_eq!(
+        row[..8],
+        [
+            "first",
+            "local",
+            "local",
+            "local",
+            "1.35.4",
+            "Awake",
+            "<pending>",
+            "<pending>"
+        ]
+    );
+    let selected = garden
+        .kube
+        .kubectl(&["get", "shoots", "-A", "--field-selector=spec.seedName=", "-o", "name"])
+        .await
+        .unwrap();
     assert_eq!(selected, "shoot.core.gardener.cloud/first\n");
 }
 
 /// Each breaks one thing, and is told which.
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 async fn bad_shoots_are_refused(garden: &Garden) {
     type Change = fn(&mut Value);
     let cases: [(&str, Change, &str); 9] = [
-        ("unknown profile", |shoot| shoot["spec"]["cloudProfile"]["name"] = json!("moon"), "spec.cloudProfile.name: Not found: \"moon\""),
-        ("unknown region", |shoot| shoot["spec"]["region"] = json!("moon"), "spec.region: Unsupported value: \"moon\""),
-        ("unknown version", |shoot| shoot["spec"]["kubernetes"]["version"] = json!("1.99.0"), "spec.kubernetes.version"),
-        ("long name", |shoot| shoot["metadata"]["name"] = json!("a-very-long-shoot-name"), "metadata.name: Invalid value"),
-        ("bad name", |shoot| shoot["metadata"]["name"] = json!("two--hyphens"), "metadata.name: Invalid value"),
-        ("other namespace", |shoot| shoot["metadata"]["namespace"] = json!("default"), "belongs to no project"),
-        ("unknown namespace", |shoot| shoot["metadata"]["namespace"] = json!("nowhere"), "namespaces \"nowhere\" not found"),
-        ("binding without workers", |shoot| shoot["spec"]["credentialsBindingName"] = json!("mine"), "spec.credentialsBindingName"),
+        (
+            "unknown profile",
+            |shoot| shoot["spec"]["cloudProfile"]["name"] = json!("moon"),
+            "spec.cloudProfile.name: Not found: \"moon\"",
+        ),
+        (
+            "unknown region",
+            |shoot| shoot["spec"]["region"] = json!("moon"),
+            "spec.region: Unsupported value: \"moon\"",
+        ),
+        (
+            "unknown version",
+            |shoot| shoot["spec"]["kubernetes"]["version"] = json!("1.99.0"),
+            "spec.kubernetes.version",
+        ),
+        (
+            "long name",
+            |shoot| shoot["metadata"]["name"] = json!("a-very-long-shoot-name"),
+            "metadata.name: Invalid value",
+        ),
+        (
+            "bad name",
+            |shoot| shoot["metadata"]["name"] = json!("two--hyphens"),
+            "metadata.name: Invalid value",
+        ),
+        (
+            "other namespace",
+            |shoot| shoot["metadata"]["namespace"] = json!("default"),
+            "belongs to no project",
+        ),
+        (
+            "unknown namespace",
+            |shoot| shoot["metadata"]["namespace"] = json!("nowhere"),
+            "namespaces \"nowhere\" not found",
+        ),
+        (
+            "binding without workers",
+            |shoot| shoot["spec"]["credentialsBindingName"] = json!("mine"),
+            "spec.credentialsBindingName",
+        ),
         (
             "workers without an extension",
             |shoot| {
@@ -198,17 +243,29 @@ async fn operations_make_generations(garden: &Garden) {
     first["status"]["lastOperation"] = json!({
         "type": "Create", "state": "Succeeded", "progress": 100, "description": "done", "lastUpdateTime": "2026-01-01T00:00:00Z",
     });
-    first["status"]["advertisedAddresses"] = json!([{ "name": "external", "url": "https://api.first.dev.shoots.example.org" }]);
+    first["status"]["advertisedAddresses"] =
+        json!([{ "name": "external", "url": "https://api.first.dev.shoots.example.org" }]);
     first["status"]["technicalID"] = json!("shoot--dev--first");
     first["spec"]["region"] = json!("ignored here");
     garden.put(&format!("{path}/status"), &first).await.unwrap();
-    let annotate = ["annotate", "shoot", "-n", "garden-dev", "first", "gardener.cloud/operation=reconcile"];
+    let annotate = [
+        "annotate",
+        "shoot",
+        "-n",
+        "garden-dev",
+        "first",
+        "gardener.cloud/operation=reconcile",
+    ];
     garden.kube.kubectl(&annotate).await.unwrap();
     let after = garden.get(&path).await;
     assert_eq!(after["spec"]["region"], "local");
     assert_eq!(after["metadata"]["generation"], 3);
     assert_eq!(after["metadata"]["annotations"].get("gardener.cloud/operation"), None);
-    let table = garden.kube.kubectl(&["get", "shoots", "-n", "garden-dev", "--no-headers"]).await.unwrap();
+    let table = garden
+        .kube
+        .kubectl(&["get", "shoots", "-n", "garden-dev", "--no-headers"])
+        .await
+        .unwrap();
     assert!(table.contains("Create Succeeded (100%)"), "{table}");
 }
 
@@ -221,22 +278,14 @@ async fn a_kubeconfig_is_given_out(garden: &Garden) {
         })
     };
     let error = garden.post(&path, &request(60)).await.unwrap_err();
-    assert!(error.contains("may not specify a duration less than 10 minutes"), "{error}");
+    assert!(
+        error.contains("may not specify a duration less than 10 minutes"),
+        "{error}"
+    );
     let error = garden.post(&path, &request(600)).await.unwrap_err();
     assert!(error.contains("certificate authority is not there yet"), "{error}");
 
-    let clock = lib_clock::SystemClock;
-    let ca = lib_pki::CertificateAuthority::generate("ca-client", Duration::from_secs(86400), &clock).unwrap();
-    let mut secret = object("InternalSecret", "first.ca-client");
-    secret["metadata"]["namespace"] = json!("garden-dev");
-    secret["stringData"] = json!({ "ca.crt": ca.certificate_pem(), "ca.key": ca.private_key().to_pem() });
-    garden.apply(&secret).await;
-    garden
-        .apply(&json!({
-            "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "first.ca-cluster", "namespace": "garden-dev" },
-            "data": { "ca.crt": "CLUSTER-CA" },
-        }))
-        .await;
+    publish_authorities(garden).await;
     let answer: Value = serde_json::from_str(&garden.post(&path, &request(600)).await.unwrap()).unwrap();
     let kubeconfig: k8s_openapi::ByteString = serde_json::from_value(answer["status"]["kubeconfig"].clone()).unwrap();
     let text = String::from_utf8(kubeconfig.0).unwrap();
@@ -251,18 +300,56 @@ async fn a_kubeconfig_is_given_out(garden: &Garden) {
     assert!(info.not_after.duration_since(info.not_before).as_secs() <= 600 + 15 * 60);
 }
 
+/// gardenlet's part: the authorities of the shoot.
+async fn publish_authorities(garden: &Garden) {
+    let clock = lib_clock::SystemClock;
+    let ca = lib_pki::CertificateAuthority::generate("ca-client", Duration::from_secs(86400), &clock).unwrap();
+    let secret = json!({
+        "apiVersion": "core.gardener.cloud/v1beta1", "kind": "InternalSecret",
+        "metadata": { "name": "first.ca-client", "namespace": "garden-dev" },
+        "stringData": { "ca.crt": ca.certificate_pem(), "ca.key": ca.private_key().to_pem() },
+    });
+    garden.apply(&secret).await;
+    garden
+        .apply(&json!({
+            "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "first.ca-cluster", "namespace": "garden-dev" },
+            "data": { "ca.crt": "CLUSTER-CA" },
+        }))
+        .await;
+}
+
 async fn deletions_need_a_word(garden: &Garden) {
     let delete = ["delete", "shoot", "-n", "garden-dev", "first", "--wait=false"];
     let error = garden.kube.kubectl(&delete).await.unwrap_err();
-    assert!(error.contains("must have a \"confirmation.gardener.cloud/deletion\" annotation"), "{error}");
-    assert!(error.contains("annotate shoot first confirmation.gardener.cloud/deletion=true"), "{error}");
-    let confirm = ["annotate", "shoot", "-n", "garden-dev", "first", "confirmation.gardener.cloud/deletion=true"];
+    assert!(
+        error.contains("must have a \"confirmation.gardener.cloud/deletion\" annotation"),
+        "{error}"
+    );
+    assert!(
+        error.contains("annotate shoot first confirmation.gardener.cloud/deletion=true"),
+        "{error}"
+    );
+    let confirm = [
+        "annotate",
+        "shoot",
+        "-n",
+        "garden-dev",
+        "first",
+        "confirmation.gardener.cloud/deletion=true",
+    ];
     garden.kube.kubectl(&confirm).await.unwrap();
     garden.kube.kubectl(&delete).await.unwrap();
-    let gone = garden.kube.kubectl(&["get", "shoot", "-n", "garden-dev", "first"]).await.unwrap_err();
+    let gone = garden
+        .kube
+        .kubectl(&["get", "shoot", "-n", "garden-dev", "first"])
+        .await
+        .unwrap_err();
     assert!(gone.contains("not found"), "{gone}");
     let error = garden.kube.kubectl(&["delete", "project", "dev"]).await.unwrap_err();
-    assert!(error.contains("annotate project dev confirmation.gardener.cloud/deletion=true"), "{error}");
+    assert!(
+        error.contains("annotate project dev confirmation.gardener.cloud/deletion=true"),
+        "{error}"
+    );
     garden.kube.kubectl(&["delete", "seed", "one"]).await.unwrap();
 }
 

@@ -38,7 +38,9 @@ struct Command {
 /// An address of this machine that is not loopback: an EndpointSlice takes no other. Nothing is sent.
 fn own_address() -> IpAddr {
     let socket = UdpSocket::bind("0.0.0.0:0").expect("open a socket");
-    socket.connect("198.51.100.1:9").expect("this test needs a network interface with a route");
+    socket
+        .connect("198.51.100.1:9")
+        .expect("this test needs a network interface with a route");
     socket.local_addr().expect("a connected socket has an address").ip()
 }
 
@@ -69,13 +71,21 @@ impl Garden {
             "--cluster-identity=garden-test".to_owned(),
             format!("--etcd-servers={}", etcd.endpoint),
             format!("--tls-cert-file={}", write("tls.crt", &server.certificate_pem)),
-            format!("--tls-private-key-file={}", write("tls.key", &server.private_key.to_pem())),
+            format!(
+                "--tls-private-key-file={}",
+                write("tls.key", &server.private_key.to_pem())
+            ),
             format!("--kubeconfig={kubeconfig}"),
         ]);
         let listening = listen(command.arguments).await.expect("start gardener-apiserver");
         let (port, end) = (listening.address().port(), CancellationToken::new());
         tokio::spawn(listening.serve(end.clone()));
-        let garden = Self { kube, files, end, _etcd: etcd };
+        let garden = Self {
+            kube,
+            files,
+            end,
+            _etcd: etcd,
+        };
         garden.register(port, authority.certificate_pem()).await;
         garden
     }
@@ -96,7 +106,11 @@ impl Garden {
             "ports": [{ "name": "https", "port": port, "protocol": "TCP" }],
         }))
         .await;
-        let versions = [("core.gardener.cloud", "v1beta1", 20), ("core.gardener.cloud", "v1", 10), ("security.gardener.cloud", "v1alpha1", 10)];
+        let versions = [
+            ("core.gardener.cloud", "v1beta1", 20),
+            ("core.gardener.cloud", "v1", 10),
+            ("security.gardener.cloud", "v1alpha1", 10),
+        ];
         for (group, version, priority) in versions {
             let bundle = k8s_openapi::ByteString(authority.as_bytes().to_vec());
             self.apply(&json!({
@@ -111,7 +125,10 @@ impl Garden {
             .await;
             let name = format!("apiservice/{version}.{group}");
             eventually(DEADLINE, &format!("{name} to be available"), || async {
-                let status = self.kube.kubectl(&["get", &name, "-o", "jsonpath={.status.conditions[0]}"]).await?;
+                let status = self
+                    .kube
+                    .kubectl(&["get", &name, "-o", "jsonpath={.status.conditions[0]}"])
+                    .await?;
                 testing_testkit::ready_when(status.contains("\"status\":\"True\""), || status)
             })
             .await;
@@ -129,7 +146,11 @@ impl Garden {
     #[track_caller]
     pub(crate) fn apply<'a>(&'a self, object: &'a Value) -> impl Future<Output = String> + 'a {
         let caller = std::panic::Location::caller();
-        async move { self.try_apply(object).await.unwrap_or_else(|error| panic!("{caller}: {error}")) }
+        async move {
+            self.try_apply(object)
+                .await
+                .unwrap_or_else(|error| panic!("{caller}: {error}"))
+        }
     }
 
     /// `kubectl apply`.
@@ -155,7 +176,11 @@ impl Garden {
     pub(crate) fn get<'a>(&'a self, path: &'a str) -> impl Future<Output = Value> + 'a {
         let caller = std::panic::Location::caller();
         async move {
-            let text = self.kube.kubectl(&["get", "--raw", path]).await.unwrap_or_else(|error| panic!("{caller}: {error}"));
+            let text = self
+                .kube
+                .kubectl(&["get", "--raw", path])
+                .await
+                .unwrap_or_else(|error| panic!("{caller}: {error}"));
             serde_json::from_str(&text).expect("the answer is JSON")
         }
     }

@@ -1,22 +1,18 @@
 //! The garden's controllers on a real garden: a project gets its namespace, a shoot its seed, a silent seed its condition.
 
-mod support;
-
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use support::Garden;
 use testing_testkit::{eventually, ready_when};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use crate::fixtures::{cloud_profile, object, seed, shoot};
+use crate::support::Garden;
+
 const CORE: &str = "/apis/core.gardener.cloud/v1beta1";
 const DEADLINE: Duration = Duration::from_secs(60);
-
-fn object(kind: &str, name: &str, spec: Value) -> Value {
-    json!({ "apiVersion": "core.gardener.cloud/v1beta1", "kind": kind, "metadata": { "name": name }, "spec": spec })
-}
 
 fn free_port() -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("bind a free port");
@@ -43,48 +39,22 @@ fn start(garden: &Garden) -> DropGuard {
     let end = CancellationToken::new();
     let none = json!({});
     let scheduler = config(garden, "SchedulerConfiguration", "scheduler", "clientConnection", &none);
-    let arguments = garden_scheduler::Arguments { config: Some(scheduler) };
+    let arguments = garden_scheduler::Arguments {
+        config: Some(scheduler),
+    };
     tokio::spawn(garden_scheduler::run(arguments, end.clone()));
-    let periods = json!({ "controllers": { "seed": { "monitorPeriod": "2s", "shootMonitorPeriod": "1s", "syncPeriod": "1s" } } });
-    let manager = config(garden, "ControllerManagerConfiguration", "controllermanager", "gardenClientConnection", &periods);
+    let periods =
+        json!({ "controllers": { "seed": { "monitorPeriod": "2s", "shootMonitorPeriod": "1s", "syncPeriod": "1s" } } });
+    let manager = config(
+        garden,
+        "ControllerManagerConfiguration",
+        "controllermanager",
+        "gardenClientConnection",
+        &periods,
+    );
     let arguments = garden_controller_manager::Arguments { config: Some(manager) };
     tokio::spawn(garden_controller_manager::run(arguments, end.clone()));
     end.drop_guard()
-}
-
-fn seed() -> Value {
-    let reference = json!({ "apiVersion": "v1", "kind": "Secret", "name": "dns", "namespace": "garden" });
-    object("Seed", "one", json!({
-        "provider": { "type": "local", "region": "local" },
-        "networks": { "nodes": "10.1.0.0/24", "pods": "10.2.0.0/16", "services": "10.3.0.0/16" },
-        "dns": {
-            "provider": { "type": "local", "credentialsRef": reference },
-            "internal": { "type": "local", "domain": "internal.example.org", "credentialsRef": reference },
-            "defaults": [{ "type": "local", "domain": "shoots.example.org", "credentialsRef": reference }],
-        },
-        "ingress": { "domain": "ingress.example.org", "controller": { "kind": "nginx" } },
-    }))
-}
-
-fn cloud_profile() -> Value {
-    object("CloudProfile", "local", json!({
-        "type": "local",
-        "kubernetes": { "versions": [{ "version": "1.35.4" }] },
-        "machineImages": [{ "name": "local", "versions": [{ "version": "1.0.0", "cri": [{ "name": "containerd" }], "architectures": ["amd64"] }] }],
-        "machineTypes": [{ "name": "local", "cpu": "1", "gpu": "0", "memory": "1Gi", "architecture": "amd64" }],
-        "regions": [{ "name": "local" }],
-    }))
-}
-
-fn shoot() -> Value {
-    let mut shoot = object("Shoot", "first", json!({
-        "cloudProfile": { "kind": "CloudProfile", "name": "local" },
-        "kubernetes": { "version": "1.35.4" },
-        "provider": { "type": "local" },
-        "region": "local",
-    }));
-    shoot["metadata"]["namespace"] = json!("garden-dev");
-    shoot
 }
 
 /// Waits until a value of an object is as expected.
@@ -92,7 +62,11 @@ async fn becomes(garden: &Garden, path: &str, pointer: &str, expected: &str) {
     eventually(DEADLINE, &format!("{path}{pointer} to be {expected:?}"), || async {
         let text = garden.kube.kubectl(&["get", "--raw", path]).await?;
         let object: Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
-        let found = object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let found = object
+            .pointer(pointer)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned();
         ready_when(found.contains(expected), || found)
     })
     .await;
@@ -124,45 +98,100 @@ async fn renew_lease(garden: &Garden) {
 #[tokio::test(flavor = "multi_thread")]
 async fn projects_shoots_and_seeds_are_looked_after() {
     let garden = Garden::start().await;
-    garden.apply(&json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": "garden" } })).await;
-    garden.apply(&json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "dns", "namespace": "garden" } })).await;
+    garden
+        .apply(&json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": "garden" } }))
+        .await;
+    garden
+        .apply(&json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "dns", "namespace": "garden" } }))
+        .await;
     let _controllers = start(&garden);
 
-    garden.apply(&object("Project", "dev", json!({}))).await;
+    garden.apply(&object("Project", "dev", &json!({}))).await;
     let project = format!("{CORE}/projects/dev");
     becomes(&garden, &project, "/status/phase", "Ready").await;
     becomes(&garden, &project, "/spec/namespace", "garden-dev").await;
-    becomes(&garden, "/api/v1/namespaces/garden-dev", "/metadata/labels/project.gardener.cloud~1name", "dev").await;
+    becomes(
+        &garden,
+        "/api/v1/namespaces/garden-dev",
+        "/metadata/labels/project.gardener.cloud~1name",
+        "dev",
+    )
+    .await;
 
     garden.apply(&cloud_profile()).await;
-    garden.apply(&shoot()).await;
+    garden.apply(&shoot("first")).await;
     let first = format!("{CORE}/namespaces/garden-dev/shoots/first");
     becomes(&garden, &first, "/status/lastOperation/description", "there is no seed").await;
-    becomes(&garden, &first, "/metadata/labels/shoot.gardener.cloud~1status", "progressing").await;
+    becomes(
+        &garden,
+        &first,
+        "/metadata/labels/shoot.gardener.cloud~1status",
+        "progressing",
+    )
+    .await;
 
     garden.apply(&seed()).await;
-    becomes(&garden, &first, "/status/lastOperation/description", "condition GardenletReady is missing").await;
+    becomes(
+        &garden,
+        &first,
+        "/status/lastOperation/description",
+        "condition GardenletReady is missing",
+    )
+    .await;
     renew_lease(&garden).await;
     report_seed(&garden).await;
     becomes(&garden, &first, "/spec/seedName", "one").await;
-    becomes(&garden, &format!("{CORE}/seeds/one"), "/status/conditions/0/status", "Unknown").await;
+    becomes(
+        &garden,
+        &format!("{CORE}/seeds/one"),
+        "/status/conditions/0/status",
+        "Unknown",
+    )
+    .await;
 
-    let events = garden.kube.kubectl(&["get", "events", "-n", "garden-dev", "-o", "jsonpath={.items[*].reason}"]).await.unwrap();
-    assert!(events.contains("SchedulingFailed") && events.contains("SchedulingSuccessful"), "{events}");
+    let events = garden
+        .kube
+        .kubectl(&["get", "events", "-n", "garden-dev", "-o", "jsonpath={.items[*].reason}"])
+        .await
+        .unwrap();
+    assert!(
+        events.contains("SchedulingFailed") && events.contains("SchedulingSuccessful"),
+        "{events}"
+    );
     deletions_wait_for_users(&garden).await;
 }
 
 async fn deletions_wait_for_users(garden: &Garden) {
-    garden.kube.kubectl(&["delete", "cloudprofile", "local", "--wait=false"]).await.unwrap();
+    garden
+        .kube
+        .kubectl(&["delete", "cloudprofile", "local", "--wait=false"])
+        .await
+        .unwrap();
     let profile = garden.get(&format!("{CORE}/cloudprofiles/local")).await;
     assert_eq!(profile["metadata"]["finalizers"], json!(["gardener"]));
     let confirmed = "confirmation.gardener.cloud/deletion=true";
-    garden.kube.kubectl(&["annotate", "project", "dev", confirmed]).await.unwrap();
-    garden.kube.kubectl(&["delete", "project", "dev", "--wait=false"]).await.unwrap();
+    garden
+        .kube
+        .kubectl(&["annotate", "project", "dev", confirmed])
+        .await
+        .unwrap();
+    garden
+        .kube
+        .kubectl(&["delete", "project", "dev", "--wait=false"])
+        .await
+        .unwrap();
     becomes(garden, &format!("{CORE}/projects/dev"), "/status/phase", "Terminating").await;
 
-    garden.kube.kubectl(&["annotate", "shoot", "-n", "garden-dev", "first", confirmed]).await.unwrap();
-    garden.kube.kubectl(&["delete", "shoot", "-n", "garden-dev", "first"]).await.unwrap();
+    garden
+        .kube
+        .kubectl(&["annotate", "shoot", "-n", "garden-dev", "first", confirmed])
+        .await
+        .unwrap();
+    garden
+        .kube
+        .kubectl(&["delete", "shoot", "-n", "garden-dev", "first"])
+        .await
+        .unwrap();
     eventually(DEADLINE, "the cloud profile to go with its last user", || async {
         let left = garden.kube.kubectl(&["get", "cloudprofiles", "-o", "name"]).await?;
         ready_when(left.is_empty(), || left)
