@@ -8,7 +8,7 @@
 
 use api::druid::v1alpha1::Etcd;
 use jiff::Timestamp;
-use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::{api::apps::v1::StatefulSet, apimachinery::pkg::api::resource::Quantity};
 use seed_etcd::{
     plan::{PlanError, plan},
     status::status,
@@ -98,7 +98,10 @@ fn what_can_not_be_planned_is_refused_by_field() {
         plan(&etcd(json!({"replicas": 3})), "etcd").unwrap_err(),
         PlanError::Replicas(3)
     );
-    let error = plan(&etcd(json!({"etcd": {"quota": "lots"}})), "etcd").unwrap_err();
+    // Reading refuses it already; who builds the object in code is told here.
+    let mut unlimited = etcd(json!({}));
+    unlimited.spec.etcd.quota = Some(Quantity("lots".to_owned()));
+    let error = plan(&unlimited, "etcd").unwrap_err();
     assert_eq!(
         error.to_string(),
         "spec.etcd.quota: Invalid value: \"lots\": must be a quantity of bytes such as 8Gi"
