@@ -12,6 +12,7 @@ pub mod security; // credentials
 pub mod druid; // etcd clusters
 pub mod extensions; // what gardenlet asks extensions for
 pub mod gateway; // routes of the Gateway API
+pub mod machine; // machines of shoots
 pub mod operator; // the garden
 pub mod resources; // objects kept in a cluster
 

@@ -100,8 +100,25 @@ fn cloud_profiles_survive_json_and_protobuf() {
 
 #[test]
 fn crd_kinds_survive_json() {
-    json_round_trip::<api::extensions::v1alpha1::Cluster>();
-    json_round_trip::<api::extensions::v1alpha1::DnsRecord>();
+    use api::{extensions::v1alpha1 as extensions, machine::v1alpha1 as machine};
+
+    json_round_trip::<extensions::BackupBucket>();
+    json_round_trip::<extensions::BackupEntry>();
+    json_round_trip::<extensions::Bastion>();
+    json_round_trip::<extensions::Cluster>();
+    json_round_trip::<extensions::ContainerRuntime>();
+    json_round_trip::<extensions::ControlPlane>();
+    json_round_trip::<extensions::DnsRecord>();
+    json_round_trip::<extensions::Extension>();
+    json_round_trip::<extensions::Infrastructure>();
+    json_round_trip::<extensions::Network>();
+    json_round_trip::<extensions::OperatingSystemConfig>();
+    json_round_trip::<extensions::SelfHostedShootExposure>();
+    json_round_trip::<extensions::Worker>();
+    json_round_trip::<machine::Machine>();
+    json_round_trip::<machine::MachineClass>();
+    json_round_trip::<machine::MachineDeployment>();
+    json_round_trip::<machine::MachineSet>();
     json_round_trip::<api::resources::v1alpha1::ManagedResource>();
     json_round_trip::<api::druid::v1alpha1::Etcd>();
     json_round_trip::<api::operator::v1alpha1::Garden>();
@@ -116,6 +133,7 @@ fn configuration_files_survive_json() {
     json_round_trip::<api::config::controller_manager::ControllerManagerConfiguration>();
     json_round_trip::<api::config::scheduler::SchedulerConfiguration>();
     json_round_trip::<api::config::resource_manager::ResourceManagerConfiguration>();
+    json_round_trip::<api::config::node_agent::NodeAgentConfiguration>();
     json_round_trip::<api::config::operator::OperatorConfiguration>();
 }
 

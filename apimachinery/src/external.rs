@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// The schema of a field, its type inferred from the accessor.
-fn schema_of<S, F: OpenApi>(_field: fn(&S) -> &F) -> Schema {
+pub(crate) fn schema_of<S, F: OpenApi>(_field: fn(&S) -> &F) -> Schema {
     F::reference()
 }
 

@@ -35,6 +35,7 @@ pub mod selector;
 
 // Kubernetes' own types on these traits.
 mod external;
+mod schemas;
 mod well_known;
 
 pub use apimachinery_derive::api_type;

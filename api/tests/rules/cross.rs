@@ -3,8 +3,8 @@
 use api::{
     core::v1beta1::*,
     validation::cross::{
-        complete_kubernetes_version, set_default_networks, shoot_against_cloud_profile, shoot_against_seed,
-        shoot_name_with_project, workers_without_extension,
+        complete_kubernetes_version, missing_extensions, set_default_networks, shoot_against_cloud_profile,
+        shoot_against_seed, shoot_name_with_project,
     },
 };
 
@@ -157,13 +157,59 @@ fn networks_default_to_the_seeds_choice_and_then_to_gardeners() {
 }
 
 #[test]
-fn workers_need_an_extension() {
-    assert_errors(&workers_without_extension(&workerless_shoot(), &[]), &[]);
-    assert_errors(&workers_without_extension(&shoot_with_workers(), &["local"]), &[]);
+fn what_a_shoot_needs_is_offered_by_extensions() {
+    let all = [
+        ("ControlPlane", "local"),
+        ("Infrastructure", "local"),
+        ("Worker", "local"),
+        ("Network", "bridge"),
+        ("OperatingSystemConfig", "debian"),
+    ];
+    assert_errors(&missing_extensions(&workerless_shoot(), &[]), &[]);
+    assert_errors(&missing_extensions(&shoot_with_workers(), &all), &[]);
+    let lacking = |kind: &str| {
+        let rest: Vec<_> = all.into_iter().filter(|offer| offer.0 != kind).collect();
+        missing_extensions(&shoot_with_workers(), &rest)
+    };
+    let detail = |kind: &str, type_: &str| {
+        format!("no ControllerRegistration offers kind {kind} of type {type_:?}: register an extension")
+    };
+    for (kind, type_, field) in [
+        ("ControlPlane", "local", "spec.provider.type"),
+        ("Infrastructure", "local", "spec.provider.type"),
+        ("Worker", "local", "spec.provider.type"),
+        ("Network", "bridge", "spec.networking.type"),
+        (
+            "OperatingSystemConfig",
+            "debian",
+            "spec.provider.workers[0].machine.image.name",
+        ),
+    ] {
+        let expected = format!("{field}: Invalid value: {type_:?}: {}", detail(kind, type_));
+        assert_errors(&lacking(kind), &[&expected]);
+    }
+    let mut shoot = workerless_shoot();
+    let extension = |disabled| Extension {
+        type_: "shoot-dns".into(),
+        disabled,
+        ..Extension::default()
+    };
+    shoot.spec.extensions = vec![extension(None), extension(Some(true))];
+    let expected = format!(
+        "spec.extensions[0].type: Invalid value: \"shoot-dns\": {}",
+        detail("Extension", "shoot-dns")
+    );
+    assert_errors(&missing_extensions(&shoot, &all), &[&expected]);
+}
+
+#[test]
+fn the_nodes_network_is_apart_from_the_seed() {
+    let mut shoot = shoot_with_workers();
+    shoot.spec.networking.as_mut().unwrap().nodes = Some("10.1.0.0/16".into());
     assert_errors(
-        &workers_without_extension(&shoot_with_workers(), &["aws"]),
+        &shoot_against_seed(&shoot, &seed()),
         &[
-            r#"spec.provider.workers: Forbidden: no ControllerRegistration offers kind Worker of type "local": register an extension for the provider, or remove the workers"#,
+            r#"spec.networking.nodes: Invalid value: "10.1.0.0/16": must not overlap with the nodes network of the Seed (10.1.0.0/24): choose another range"#,
         ],
     );
 }

@@ -6,6 +6,7 @@ mod cross;
 mod defaults;
 mod fixtures;
 mod garden; // projects, seeds, cloud profiles
+mod pools;
 mod registrations; // extensions and credentials
 mod shoot;
 mod shoot_update;

@@ -152,7 +152,7 @@ fn alternative_names(certificate: &X509Certificate<'_>) -> Result<(Vec<String>, 
     Ok((dns_names, ip_addresses))
 }
 
-fn ip_address(bytes: &[u8]) -> Option<IpAddr> {
+pub(crate) fn ip_address(bytes: &[u8]) -> Option<IpAddr> {
     let four = <[u8; 4]>::try_from(bytes).ok().map(IpAddr::from);
     four.or_else(|| <[u8; 16]>::try_from(bytes).ok().map(IpAddr::from))
 }

@@ -57,6 +57,9 @@ pub enum Error {
     /// The signing request cannot be read, or it is not signed by its own key.
     #[error("failed to read the certificate signing request")]
     BadRequest(#[source] rcgen::Error),
+    /// The signing request cannot be read, or not in one way only.
+    #[error("the certificate signing request is refused: {0}")]
+    AmbiguousRequest(String),
     /// Signing failed.
     #[error("failed to sign the certificate of {subject:?}")]
     Sign {

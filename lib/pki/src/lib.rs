@@ -11,6 +11,7 @@
 mod authority; // signs
 mod certificate; // what a certificate says
 mod error;
+mod inspect; // what a signing request asks for
 mod key; // private and public keys
 mod request; // what a certificate shall say
 
@@ -18,6 +19,7 @@ pub use self::{
     authority::CertificateAuthority,
     certificate::{CertificateInfo, bundle, split_bundle},
     error::Error,
+    inspect::SigningRequestInfo,
     key::PrivateKey,
     request::{CertificateRequest, IssuedCertificate, Usage, signing_request},
 };

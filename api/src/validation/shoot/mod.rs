@@ -3,6 +3,7 @@
 mod control_plane; // versions and components of Kubernetes
 mod extras; // DNS, maintenance, hibernation, extensions, resources
 mod networking;
+mod nodes; // what nodes of a pool get, and room for them
 mod update;
 mod workerless; // what a Shoot without workers must not have
 mod workers;

@@ -6,6 +6,7 @@ use apimachinery::{
     names,
 };
 
+use super::nodes;
 use crate::{
     constants::{ARCHITECTURE_AMD64, ARCHITECTURE_ARM64},
     core::v1beta1::{CriName, MachineUpdateStrategy, ShootSpec, Worker},
@@ -23,6 +24,7 @@ pub(super) fn validate(path: &Path, spec: &ShootSpec, errors: &mut FieldErrors) 
     for (index, worker) in spec.provider.workers.iter().enumerate() {
         self::worker(&path.index(index), worker, &spec.kubernetes.version, errors);
     }
+    nodes::room(&path, spec, errors);
     let workers = &spec.provider.workers;
     checks::unique(&path, "name", workers.iter().map(|worker| worker.name.as_str()), errors);
     let runs_system_components = |worker: &Worker| {
@@ -50,6 +52,7 @@ fn worker(path: &Path, worker: &Worker, control_plane: &str, errors: &mut FieldE
         errors.push(FieldError::too_long(&name, LONGEST_NAME));
     }
     size(path, worker, errors);
+    nodes::pool(path, worker, errors);
     machine(path, worker, errors);
     volumes(path, worker, errors);
     if let Some(cri) = &worker.cri {

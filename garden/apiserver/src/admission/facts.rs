@@ -17,6 +17,8 @@ pub(crate) struct Facts {
     pub(crate) seed: Option<Seed>,
     /// Its CredentialsBinding, if it names one.
     pub(crate) credentials_binding: Option<CredentialsBinding>,
+    /// `<namespace>/<name>` of the Secret that the CredentialsBinding refers to, if there is no such Secret.
+    pub(crate) missing_credentials: Option<String>,
     /// What extensions offer.
     pub(crate) controller_registrations: Vec<ControllerRegistration>,
     /// Domains of the installation's Secrets with the role `default-domain`, the preferred one first.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use api::constants;
 use api::core::v1beta1::{ControllerRegistration, Project, Shoot};
+use api::security::v1alpha1::CredentialsBinding;
 use apimachinery::{ApiObject, Status};
 use apiserver::authorization::{AccessAttributes, Authorizer, Decision};
 use apiserver::context::UserInfo;
@@ -91,6 +92,11 @@ impl Lookups {
             None => 0,
         };
         let binding = shoot.spec.credentials_binding_name.as_deref();
+        let binding: Option<CredentialsBinding> = binding.map(|name| self.get(namespace, name)).transpose()?.flatten();
+        let missing_credentials = match &binding {
+            Some(binding) => self.missing_credentials(binding).await?,
+            None => None,
+        };
         let mut facts = Facts {
             project: self.project_of(namespace)?,
             cloud_profile: Facts::cloud_profile_name(shoot)
@@ -98,7 +104,8 @@ impl Lookups {
                 .transpose()?
                 .flatten(),
             seed,
-            credentials_binding: binding.map(|name| self.get(namespace, name)).transpose()?.flatten(),
+            credentials_binding: binding,
+            missing_credentials,
             controller_registrations: self.list::<ControllerRegistration>()?,
             default_domains: Vec::new(),
             shoots_on_seed,
@@ -107,6 +114,20 @@ impl Lookups {
             facts.default_domains = self.default_domains().await?;
         }
         Ok(facts)
+    }
+
+    /// The Secret that a binding refers to, if it is not there.
+    async fn missing_credentials(&self, binding: &CredentialsBinding) -> Result<Option<String>, Status> {
+        let reference = &binding.credentials_ref;
+        if reference.kind.as_deref() != Some("Secret") {
+            return Ok(None);
+        }
+        let part = |part: &Option<String>| part.clone().unwrap_or_default();
+        let (namespace, name) = (part(&reference.namespace), part(&reference.name));
+        let found = self
+            .get_kube(&format!("/api/v1/namespaces/{namespace}/secrets/{name}"))
+            .await?;
+        Ok(found.is_none().then(|| format!("{namespace}/{name}")))
     }
 
     /// Domains of the installation's Secrets, the one with the highest priority first.

@@ -12,9 +12,6 @@ use jiff::Timestamp;
 
 use super::facts::Facts;
 
-/// The kind of extension that makes machines.
-const WORKER: &str = "Worker";
-
 /// Checks a Shoot that is being created (`old` is `None`), changed or bound.
 pub(crate) fn check(new: &Shoot, old: Option<&Shoot>, facts: &Facts, now: Timestamp) -> FieldErrors {
     let mut errors = FieldErrors::new();
@@ -32,7 +29,7 @@ pub(crate) fn check(new: &Shoot, old: Option<&Shoot>, facts: &Facts, now: Timest
         errors.extend(cross::shoot_against_cloud_profile(new, old, profile, &Time(now)));
     }
     errors.extend(check_domain(new, facts));
-    errors.extend(check_binding(new, facts));
+    errors.extend(check_binding(new, old, facts));
     errors.extend(check_seed(new, old, facts));
     errors
 }
@@ -45,17 +42,22 @@ pub(crate) fn check_cloud_profile(new: &Shoot, facts: &Facts) -> FieldErrors {
     }
 }
 
-/// Machines need an extension for their provider; nobody would ever make them otherwise.
-pub(crate) fn check_extensions(new: &Shoot, facts: &Facts) -> FieldErrors {
+/// What a Shoot needs, extensions must offer; nobody would ever do it otherwise. What it had already is not asked again.
+pub(crate) fn check_extensions(new: &Shoot, old: Option<&Shoot>, facts: &Facts) -> FieldErrors {
     let offered = facts
         .controller_registrations
         .iter()
         .flat_map(|registration| &registration.spec.resources);
-    let types: Vec<&str> = offered
-        .filter(|resource| resource.kind == WORKER)
-        .map(|resource| resource.type_.as_str())
+    let offered: Vec<cross::Offer<'_>> = offered
+        .map(|resource| (resource.kind.as_str(), resource.type_.as_str()))
         .collect();
-    cross::workers_without_extension(new, &types)
+    let before = old
+        .map(|old| cross::missing_extensions(old, &offered))
+        .unwrap_or_default();
+    if before.is_empty() {
+        return cross::missing_extensions(new, &offered);
+    }
+    FieldErrors::new()
 }
 
 fn spec() -> Path {
@@ -100,7 +102,7 @@ fn check_domain(new: &Shoot, facts: &Facts) -> FieldErrors {
     errors
 }
 
-fn check_binding(new: &Shoot, facts: &Facts) -> FieldErrors {
+fn check_binding(new: &Shoot, old: Option<&Shoot>, facts: &Facts) -> FieldErrors {
     let mut errors = FieldErrors::new();
     let Some(name) = new.spec.credentials_binding_name.as_deref() else {
         return errors;
@@ -116,6 +118,11 @@ fn check_binding(new: &Shoot, facts: &Facts) -> FieldErrors {
             errors.push(FieldError::invalid(&path, name, detail));
         }
         Some(_) => {}
+    }
+    let is_new = old.is_none_or(|old| old.spec.credentials_binding_name != new.spec.credentials_binding_name);
+    if let Some(secret) = facts.missing_credentials.as_ref().filter(|_| is_new) {
+        let detail = format!("the binding refers to Secret {secret}, which does not exist");
+        errors.push(FieldError::invalid(&path, name, detail));
     }
     errors
 }
@@ -240,7 +247,7 @@ mod tests {
         };
         let shoot: Shoot = parse(&world["shoot"]);
         let mut errors = check(&shoot, None, &facts, now());
-        errors.extend(check_extensions(&shoot, &facts));
+        errors.extend(check_extensions(&shoot, None, &facts));
         errors.to_strings()
     }
 
@@ -322,15 +329,53 @@ mod tests {
         );
     }
 
+    /// A world with a pool: what is missing in it, registrations and an image apart.
+    fn with_workers(change: impl FnOnce(&mut Value)) -> Vec<String> {
+        let mut provider = json!({ "type": "local", "workers": [{
+            "name": "a", "minimum": 1, "maximum": 1,
+            "machine": { "type": "small", "image": { "name": "local", "version": "1.0.0" } },
+        }] });
+        change(&mut provider);
+        problems("/shoot/spec/provider", provider)
+    }
+
     #[test]
-    fn workers_need_an_extension() {
-        let workers = json!({ "type": "local", "workers": [{ "name": "a", "minimum": 1, "maximum": 1, "machine": { "type": "small" } }] });
-        let found = problems("/shoot/spec/provider", workers);
-        assert!(
-            found
-                .iter()
-                .any(|problem| problem.contains("no ControllerRegistration offers kind Worker")),
-            "{found:#?}"
+    fn workers_need_extensions() {
+        let found = with_workers(|_| {});
+        for kind in ["ControlPlane", "Infrastructure", "Worker", "OperatingSystemConfig"] {
+            let expected = format!("no ControllerRegistration offers kind {kind}");
+            assert!(found.iter().any(|problem| problem.contains(&expected)), "{found:#?}");
+        }
+    }
+
+    #[test]
+    fn what_was_missing_before_does_not_stop_a_change() {
+        let mut shoot = shoot();
+        shoot["spec"]["provider"]["workers"] = json!([{ "name": "a" }]);
+        let (old, mut new) = (parse::<Shoot>(&shoot), parse::<Shoot>(&shoot));
+        new.spec.provider.workers[0].maximum = 2;
+        let facts = Facts::default();
+        assert_eq!(
+            check_extensions(&new, Some(&old), &facts).to_strings(),
+            Vec::<String>::new()
         );
+        assert!(!check_extensions(&new, None, &facts).is_empty());
+    }
+
+    #[test]
+    fn credentials_must_exist() {
+        let mut facts = Facts {
+            credentials_binding: Some(parse(&facts()["binding"])),
+            missing_credentials: Some("garden-dev/local".to_owned()),
+            ..Facts::default()
+        };
+        let mut shoot: Shoot = parse(&shoot());
+        shoot.spec.credentials_binding_name = Some("local".to_owned());
+        let expected = "spec.credentialsBindingName: Invalid value: \"local\": the binding refers to Secret garden-dev/local, which does not exist";
+        assert_eq!(check_binding(&shoot, None, &facts).to_strings(), [expected]);
+        // A Shoot that has them already stays changeable.
+        assert!(check_binding(&shoot, Some(&shoot), &facts).is_empty());
+        facts.missing_credentials = None;
+        assert!(check_binding(&shoot, None, &facts).is_empty());
     }
 }

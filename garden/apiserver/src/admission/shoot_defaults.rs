@@ -1,4 +1,4 @@
-//! What a Shoot gets that its user did not say: who made it, the Kubernetes version, networks, its domain.
+//! What a Shoot gets that its user did not say: who made it, the Kubernetes version, machine images, networks, its domain.
 //!
 //! In: the Shoot and the [`Facts`] around it. Out: the same Shoot, completed. Absent: defaults that need no other object,
 //! which the API types have, and whether the result is valid.
@@ -25,6 +25,13 @@ pub(crate) fn complete_new(shoot: &mut Shoot, facts: &Facts, user: &str, now: Ti
         .and_then(|profile| cross::complete_kubernetes_version(&shoot.spec.kubernetes.version, profile, &Time(now)));
     if let Some(version) = version {
         shoot.spec.kubernetes.version = version;
+    }
+}
+
+/// Gives pools the machine images that their user left open.
+pub(crate) fn complete_images(shoot: &mut Shoot, old: Option<&Shoot>, facts: &Facts, now: Timestamp) {
+    if let Some(profile) = &facts.cloud_profile {
+        cross::complete_machine_images(shoot, old, profile, &Time(now));
     }
 }
 

@@ -51,7 +51,7 @@ impl Plugin for ShootDns {
     }
 }
 
-/// Says who made a Shoot, and completes its version and networks.
+/// Says who made a Shoot, and completes its version, machine images and networks.
 pub(super) struct ShootMutator(pub(super) Lookups);
 
 #[async_trait]
@@ -69,10 +69,12 @@ impl Plugin for ShootMutator {
         if is_new {
             require_ground(attributes, &facts)?;
         }
+        let old = attributes.old_object::<Shoot>().cloned();
         if let Some(new) = attributes.new_object_mut::<Shoot>() {
             if is_new {
                 shoot_defaults::complete_new(new, &facts, &user, now);
             }
+            shoot_defaults::complete_images(new, old.as_ref(), &facts, now);
             shoot_defaults::complete_networks(new, &facts);
         }
         Ok(())
@@ -117,7 +119,7 @@ impl Plugin for ShootValidator {
     }
 }
 
-/// Refuses a Shoot with machines while no extension could make them.
+/// Refuses a Shoot while no extension could make what it needs.
 pub(super) struct ExtensionValidator(pub(super) Lookups);
 
 #[async_trait]
@@ -130,9 +132,9 @@ impl Plugin for ExtensionValidator {
         let Some(facts) = facts(&self.0, attributes).await? else {
             return Ok(());
         };
-        let Some((new, _)) = shoots(attributes) else {
+        let Some((new, old)) = shoots(attributes) else {
             return Ok(());
         };
-        refuse(attributes, &shoot_checks::check_extensions(new, &facts))
+        refuse(attributes, &shoot_checks::check_extensions(new, old, &facts))
     }
 }

@@ -35,7 +35,7 @@ fn config(garden: &Garden, kind: &str, group: &str, connection: &str, more: &Val
 }
 
 /// Starts both; they end when the guard is dropped.
-fn start(garden: &Garden) -> DropGuard {
+pub(crate) fn start(garden: &Garden) -> DropGuard {
     let end = CancellationToken::new();
     let none = json!({});
     let scheduler = config(garden, "SchedulerConfiguration", "scheduler", "clientConnection", &none);

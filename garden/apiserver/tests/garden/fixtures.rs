@@ -15,7 +15,8 @@ pub(crate) fn cloud_profile() -> Value {
         "kubernetes": { "versions": [{ "version": "1.35.4" }] },
         "machineImages": [{ "name": "local", "versions": [version] }],
         "machineTypes": [{ "name": "local", "cpu": "1", "gpu": "0", "memory": "1Gi", "architecture": "amd64" }],
-        "regions": [{ "name": "local" }],
+        "regions": [{ "name": "local", "zones": [{ "name": "0" }] }],
+        "volumeTypes": [{ "name": "standard", "class": "standard", "minSize": "20Gi" }],
     });
     object("CloudProfile", "local", &spec)
 }

@@ -8,5 +8,7 @@
 
 mod controllers; // projects, shoots and seeds are looked after
 mod fixtures; // objects that are valid
+mod pools;
+mod registrations; // extensions are installed where they are needed
 mod shoots; // one Shoot, from its creation to its end
 mod support; // the garden

@@ -46,6 +46,7 @@ async fn a_shoot_lives_through_the_aggregator() {
     garden.apply(&shoot("first")).await;
     a_new_shoot_is_completed(&garden).await;
     bad_shoots_are_refused(&garden).await;
+    crate::pools::bad_pools_are_refused(&garden).await;
     a_binding_places_it(&garden).await;
     operations_make_generations(&garden).await;
     a_kubeconfig_is_given_out(&garden).await;
@@ -154,10 +155,9 @@ async fn a_new_shoot_is_completed(garden: &Garden) {
 }
 
 /// Each breaks one thing, and is told which.
-#[expect(clippy::too_many_lines, reason = "a table of cases")]
 async fn bad_shoots_are_refused(garden: &Garden) {
     type Change = fn(&mut Value);
-    let cases: [(&str, Change, &str); 9] = [
+    let cases: [(&str, Change, &str); 8] = [
         (
             "unknown profile",
             |shoot| shoot["spec"]["cloudProfile"]["name"] = json!("moon"),
@@ -197,18 +197,6 @@ async fn bad_shoots_are_refused(garden: &Garden) {
             "binding without workers",
             |shoot| shoot["spec"]["credentialsBindingName"] = json!("mine"),
             "spec.credentialsBindingName",
-        ),
-        (
-            "workers without an extension",
-            |shoot| {
-                shoot["spec"]["provider"]["workers"] = json!([{
-                    "name": "a", "minimum": 1, "maximum": 1,
-                    "machine": { "type": "local", "image": { "name": "local", "version": "1.0.0" } },
-                }]);
-                shoot["spec"]["networking"] = json!({ "type": "local", "nodes": "10.9.0.0/16" });
-                shoot["spec"]["credentialsBindingName"] = json!("mine");
-            },
-            "no ControllerRegistration offers kind Worker of type \"local\"",
         ),
     ];
     for (what, change, expected) in cases {

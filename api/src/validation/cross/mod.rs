@@ -1,5 +1,8 @@
 //! Rules that need a second object. Admission calls them, after it has found that object.
 
+mod extensions; // what extensions must offer
+mod workers; // pools
+
 use apimachinery::{
     field::{FieldError, FieldErrors, Path},
     meta::Time,
@@ -7,11 +10,15 @@ use apimachinery::{
 use ipnet::IpNet;
 use semver::Version;
 
+pub use self::{
+    extensions::{Offer, missing_extensions},
+    workers::complete_machine_images,
+};
 use super::{networks, version};
 use crate::{
     constants::{DEFAULT_POD_NETWORK, DEFAULT_SERVICE_NETWORK},
     core::v1beta1::{
-        CloudProfile, CloudProfileSpec, ExpirableVersion, Networking, Region, Seed, Shoot, ShootNetworks,
+        CloudProfile, CloudProfileSpec, ExpirableVersion, Networking, Seed, Shoot, ShootNetworks,
         VersionClassification, Worker,
     },
 };
@@ -77,16 +84,30 @@ pub fn shoot_against_cloud_profile(
                 .iter()
                 .find(|before| before.name == worker.name)
         });
-        machine(&workers.index(index), worker, before, offer, now, &mut errors);
-        zones(
-            &workers.index(index).child("zones"),
+        let check = workers::Check {
+            path: workers.index(index),
             worker,
             before,
+            offer,
             region,
-            &mut errors,
-        );
+            now,
+        };
+        check.run(&mut errors);
+        if let Some(kubelet) = own_version(worker)
+            && before.and_then(own_version) != Some(kubelet)
+            && kubelet != shoot.spec.kubernetes.version
+        {
+            let field = workers.index(index).child("kubernetes").child("version");
+            kubernetes_version(&field, kubelet, offer, now, &mut errors);
+        }
     }
+    errors.extend(workers::within_limits(&workers, shoot, old, offer));
     errors
+}
+
+/// Kubernetes version of a pool that does not follow the control plane.
+fn own_version(worker: &Worker) -> Option<&str> {
+    worker.kubernetes.as_ref()?.version.as_deref()
 }
 
 fn kubernetes_version(path: &Path, text: &str, offer: &CloudProfileSpec, now: &Time, errors: &mut FieldErrors) {
@@ -119,73 +140,6 @@ fn newest_first<'a>(entries: impl Iterator<Item = &'a ExpirableVersion>) -> Vec<
     let mut versions: Vec<&str> = entries.map(|entry| entry.version.as_str()).collect();
     versions.sort_by_key(|text| std::cmp::Reverse(version::parse(text)));
     versions
-}
-
-fn machine(
-    path: &Path,
-    worker: &Worker,
-    before: Option<&Worker>,
-    offer: &CloudProfileSpec,
-    now: &Time,
-    errors: &mut FieldErrors,
-) {
-    let path = path.child("machine");
-    let machine = &worker.machine;
-    if before.is_none_or(|before| before.machine.type_ != machine.type_) {
-        let usable = || {
-            offer
-                .machine_types
-                .iter()
-                .filter(|offered| offered.usable != Some(false))
-        };
-        if !usable().any(|offered| offered.name == machine.type_) {
-            let names = usable().map(|offered| &offered.name);
-            errors.push(FieldError::not_supported(&path.child("type"), &machine.type_, names));
-        }
-    }
-    let Some(image) = &machine.image else { return };
-    let image_before = before.and_then(|before| before.machine.image.as_ref());
-    if image_before == Some(image) {
-        return;
-    }
-    let path = path.child("image");
-    let Some(offered) = offer.machine_images.iter().find(|offered| offered.name == image.name) else {
-        let names = offer.machine_images.iter().map(|offered| &offered.name);
-        errors.push(FieldError::not_supported(&path.child("name"), &image.name, names));
-        return;
-    };
-    if let Some(wanted) = image.version.as_deref().filter(|version| !version.is_empty()) {
-        let versions = || {
-            let entries = offered.versions.iter().map(|version| &version.expirable_version);
-            entries.filter(|entry| on_offer(entry, now))
-        };
-        if !versions().any(|entry| entry.version == wanted) {
-            let supported = newest_first(versions());
-            errors.push(FieldError::not_supported(&path.child("version"), wanted, supported));
-        }
-    }
-}
-
-fn zones(path: &Path, worker: &Worker, before: Option<&Worker>, region: Option<&Region>, errors: &mut FieldErrors) {
-    let Some(region) = region else { return };
-    for (index, zone) in worker.zones.iter().enumerate() {
-        let had_it = before.is_some_and(|before| before.zones.contains(zone));
-        let path = path.index(index);
-        match region.zones.iter().find(|offered| offered.name == *zone) {
-            None if !had_it => {
-                let names = region.zones.iter().map(|offered| &offered.name);
-                errors.push(FieldError::not_supported(&path, zone, names));
-            }
-            Some(offered) if !had_it && offered.unavailable_machine_types.contains(&worker.machine.type_) => {
-                errors.push(FieldError::invalid(
-                    &path,
-                    zone,
-                    format!("machine type {} cannot be had in this zone", worker.machine.type_),
-                ));
-            }
-            _ => {}
-        }
-    }
 }
 
 /// The version that a Shoot gets which names only `1.35`, or none at all: the newest one that is supported.
@@ -270,20 +224,4 @@ pub fn set_default_networks(shoot: &mut Shoot, seed: &Seed) {
             .pods
             .get_or_insert_with(|| pods.unwrap_or_else(|| DEFAULT_POD_NETWORK.to_owned()));
     }
-}
-
-/// A Shoot with workers is refused while nothing on the landscape can make machines for its provider.
-///
-/// `registered` are the types of kind Worker that ControllerRegistrations offer.
-pub fn workers_without_extension(shoot: &Shoot, registered: &[&str]) -> FieldErrors {
-    let type_ = &shoot.spec.provider.type_;
-    if shoot.spec.provider.workers.is_empty() || registered.contains(&type_.as_str()) {
-        return FieldErrors::new();
-    }
-    FieldErrors::from(FieldError::forbidden(
-        &Path::new("spec").child("provider").child("workers"),
-        format!(
-            "no ControllerRegistration offers kind Worker of type {type_:?}: register an extension for the provider, or remove the workers"
-        ),
-    ))
 }

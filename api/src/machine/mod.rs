@@ -1,0 +1,3 @@
+//! Group `machine.sapcloud.io`.
+
+pub mod v1alpha1;
