@@ -1,6 +1,6 @@
 //! The client: one HTTP/1 connection per call, over a Unix socket or TCP.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, fmt::Write as _, net::SocketAddr, path::PathBuf, time::Duration};
 
 use http::{Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full};
@@ -9,10 +9,13 @@ use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
 use tokio::net::{TcpStream, UnixStream};
 
-use crate::{ApiError, Error, ErrorCode, Info, List, Resource};
+use crate::{ApiError, Error, ErrorCode, Info, List, Machine, Resource};
 
 /// A machine is there within two seconds; a loaded host may take much longer.
 const DEFAULT_DEADLINE: Duration = Duration::from_secs(120);
+
+/// Enough of a console's end to see why a machine does not come up.
+pub const CONSOLE_TAIL: u64 = 16 * 1024;
 
 /// Where the daemon of a landscape listens on the host.
 pub fn socket_path(landscape: &str) -> PathBuf {
@@ -83,10 +86,10 @@ impl Client {
         self.call(Method::GET, "/v1/token".into(), Bytes::new()).await
     }
 
-    /// What the machine wrote to its console, the end of it if it is long. Not found if there is no such machine.
-    pub async fn console(&self, machine: &str) -> Result<String, Error> {
-        self.call(Method::GET, format!("/v1/machines/{machine}/console"), Bytes::new())
-            .await
+    /// The last bytes of what the machine wrote to its console, from the beginning of a line. Not found if there is no such machine.
+    pub async fn console(&self, machine: &str, bytes: u64) -> Result<String, Error> {
+        let path = format!("/v1/machines/{machine}/console?bytes={bytes}");
+        self.call(Method::GET, path, Bytes::new()).await
     }
 
     /// Makes the object be as specified: creates it, changes it, or finds it so. Returns when that is done.
@@ -113,6 +116,18 @@ impl Client {
     /// All objects of a kind, in the order of their names.
     pub async fn list<R: Resource>(&self) -> Result<Vec<R>, Error> {
         let list: List<R> = self.call(Method::GET, format!("/v1/{}", R::PATH), Bytes::new()).await?;
+        Ok(list.items)
+    }
+
+    /// The machines that have all these tags, in the order of their names.
+    pub async fn machines_with_tags(&self, tags: &BTreeMap<String, String>) -> Result<Vec<Machine>, Error> {
+        let mut path = format!("/v1/{}", Machine::PATH);
+        for (index, (key, value)) in tags.iter().enumerate() {
+            path.push(if index == 0 { '?' } else { '&' });
+            path += "tag=";
+            path += &escape(&format!("{key}={value}"));
+        }
+        let list: List<Machine> = self.call(Method::GET, path, Bytes::new()).await?;
         Ok(list.items)
     }
 
@@ -221,4 +236,29 @@ where
 
 fn object_path<R: Resource>(name: &str) -> String {
     format!("/v1/{}/{name}", R::PATH)
+}
+
+/// Escapes what may have a meaning in a query.
+fn escape(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut escaped, byte| {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            escaped.push(char::from(byte));
+        } else {
+            let _ = write!(escaped, "%{byte:02X}");
+        }
+        escaped
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_survive_a_query() {
+        assert_eq!(
+            escape("kubernetes.io/cluster=a b&c"),
+            "kubernetes.io%2Fcluster%3Da%20b%26c"
+        );
+    }
 }

@@ -11,6 +11,9 @@ pub struct ApiError {
     pub code: ErrorCode,
     /// For people: what was refused, and why.
     pub message: String,
+    /// The field of the specification that is meant, `securityGroups[1]`; empty if it is none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub field: String,
     /// For people: what to do about it; empty if there is nothing to say.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub remedy: String,
@@ -40,6 +43,10 @@ pub enum ErrorCode {
     InUse,
     /// No free address is left.
     Exhausted,
+    /// There are as many objects of this kind as there may be.
+    QuotaExceeded,
+    /// The specification names something that the cloud does not have: a zone, an image, a flavor, a security group.
+    Unknown,
     /// The bearer token is missing or wrong.
     Unauthorized,
     /// The host lacks something: a tool, an image, a right.
@@ -54,9 +61,11 @@ impl ErrorCode {
         match self {
             Self::Invalid => 400,
             Self::Unauthorized => 401,
+            Self::QuotaExceeded => 403,
             Self::NotFound => 404,
             Self::Conflict | Self::InUse => 409,
             Self::Precondition => 412,
+            Self::Unknown => 422,
             Self::Exhausted => 507,
             Self::Internal => 500,
         }
@@ -143,6 +152,14 @@ impl Error {
     pub fn code(&self) -> Option<ErrorCode> {
         match self {
             Self::Refused { source, .. } => Some(source.code),
+            _ => None,
+        }
+    }
+
+    /// The field that the cloud refused, if it named one.
+    pub fn field(&self) -> Option<&str> {
+        match self {
+            Self::Refused { source, .. } if !source.field.is_empty() => Some(&source.field),
             _ => None,
         }
     }

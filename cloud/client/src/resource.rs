@@ -1,8 +1,13 @@
 //! What all kinds of the cloud's API share.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::{
+    collections::BTreeMap,
+    net::{Ipv4Addr, SocketAddr},
+};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::Limits;
 
 /// A kind of the cloud's API: what [`crate::Client`]'s four verbs work on.
 pub trait Resource: DeserializeOwned + Serialize + Send + Sync {
@@ -61,4 +66,16 @@ pub struct Info {
     pub registry_name: String,
     /// The proxy on the host's loopback (HTTP CONNECT and SOCKS5).
     pub proxy: SocketAddr,
+    /// Zones that machines may be put into.
+    #[serde(default)]
+    pub zones: Vec<String>,
+    /// Flavors by name.
+    #[serde(default)]
+    pub flavors: BTreeMap<String, Limits>,
+    /// Names of images: of the newest, and every version that is there.
+    #[serde(default)]
+    pub images: Vec<String>,
+    /// How many objects of a kind there may be, by its folder in the URL; as many as the host bears if absent.
+    #[serde(default)]
+    pub quotas: BTreeMap<String, usize>,
 }

@@ -13,6 +13,7 @@ use crate::{
     Error,
     cloud::{
         Cloud,
+        query::Query,
         requests::{Caller, Verb},
     },
     error::refuse,
@@ -70,13 +71,14 @@ async fn handle(cloud: Arc<Cloud>, token: Option<Arc<str>>, request: Request<Inc
         }
     };
     let path = request.uri().path().to_owned();
+    let query = Query::parse(request.uri().query().unwrap_or_default());
     let body = Limited::new(request.into_body(), LONGEST_BODY)
         .collect()
         .await
         .map_err(|error| refuse(ErrorCode::Invalid, format!("failed to read the body: {error}"), ""))?
         .to_bytes();
     // On a thread of its own: it blocks, and it goes on when the client goes away.
-    tokio::task::spawn_blocking(move || cloud.answer(caller, verb, &path, &body))
+    tokio::task::spawn_blocking(move || cloud.answer(caller, verb, &path, &query, &body))
         .await
         .map_err(|error| Error::system("answer a request")(error.into()))?
 }

@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use crate::{
     Error, Landscape, api,
+    catalog::Catalog,
     cloud::{Cloud, Environment},
     daemon_lock::DaemonLock,
     dns,
@@ -42,6 +43,9 @@ pub struct Arguments {
     /// Where the machine image lies, and the upstream binaries that go into it [default: $XDG_CACHE_HOME/kubeception].
     #[arg(long, env = "KUBECEPTION_CACHE")]
     pub cache: Option<PathBuf>,
+    /// What users may choose from, and how much.
+    #[command(flatten)]
+    pub catalog: Catalog,
 }
 
 /// Runs the cloud until `shutdown`. Its machines go on without it, and the next daemon of the landscape finds them.
@@ -64,6 +68,7 @@ pub async fn run(arguments: Arguments, shutdown: CancellationToken) -> Result<()
         proxy_port: proxy
             .local_addr()
             .map_or(arguments.proxy_port, |address| address.port()),
+        catalog: arguments.catalog,
     };
     let cloud = Cloud::open(layout.clone(), environment, &token, shutdown.clone())?;
     blocking(&cloud, |cloud| cloud.recover()).await??;
@@ -178,7 +183,6 @@ fn load_token(layout: &Layout) -> Result<String, Error> {
     }
     let token = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
     write_durably(&path, token.as_bytes())?;
-    fs_err::set_permissions(&path, Permissions::from_mode(0o600)).map_err(Error::file("change mode of", &path))?;
     Ok(token)
 }
 

@@ -145,6 +145,7 @@ impl Error {
         ApiError {
             code,
             message: ErrorChain(&self).to_string(),
+            field: String::new(),
             remedy: String::new(),
         }
     }
@@ -152,9 +153,20 @@ impl Error {
 
 /// A refusal with what to do about it.
 pub(crate) fn refuse(code: ErrorCode, message: impl Into<String>, remedy: impl Into<String>) -> Error {
+    refuse_field(code, "", message, remedy)
+}
+
+/// The same, naming the field that is meant.
+pub(crate) fn refuse_field(
+    code: ErrorCode,
+    field: impl Into<String>,
+    message: impl Into<String>,
+    remedy: impl Into<String>,
+) -> Error {
     Error::Refused(ApiError {
         code,
         message: message.into(),
+        field: field.into(),
         remedy: remedy.into(),
     })
 }

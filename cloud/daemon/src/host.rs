@@ -89,6 +89,15 @@ pub(crate) fn load_modules() {
     }
 }
 
+/// Security groups look at what a bridge carries.
+pub(crate) fn check_bridges() -> Result<(), Error> {
+    if Path::new(BRIDGE_PARAMETERS).is_dir() {
+        return Ok(());
+    }
+    let message = "security groups need the kernel module br_netfilter, and it cannot be loaded";
+    Err(Error::Unsupported(message.to_owned()))
+}
+
 /// Every proxied connection takes two file descriptors, and many hosts allow 1024 to those who do not ask.
 pub(crate) fn raise_open_files() {
     let raised = getrlimit(Resource::RLIMIT_NOFILE)

@@ -8,6 +8,7 @@
 //! landscape's name.
 
 mod arguments; // start and end of the daemon
+mod catalog; // what it offers
 mod cloud; // what it does
 mod store; // what it remembers
 
@@ -38,6 +39,7 @@ mod teardown;
 
 pub use self::{
     arguments::{Arguments, run},
+    catalog::{Catalog, InvalidOffer, NamedFlavor, Quota},
     error::Error,
     layout::{InvalidLandscape, Landscape},
     teardown::{Removed, leftovers, teardown},

@@ -55,6 +55,7 @@ fn answer(cloud: &Cloud, network: &str, peer: Option<IpAddr>, request: &Request<
                 "domain": cloud.layout().domain(),
                 "providerId": format!("local:///{landscape}/{name}"),
                 "instanceId": machine.uid,
+                "zone": machine.zone,
             });
             let mut response = plain(StatusCode::OK, body.to_string());
             response.headers_mut().insert(

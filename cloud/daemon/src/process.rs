@@ -29,6 +29,11 @@ impl Process {
         parse_stat(&text).map(|start| Self { pid, start })
     }
 
+    /// Whether it runs the program of that name.
+    pub(crate) fn runs(self, program: &str) -> bool {
+        std::fs::read_to_string(format!("/proc/{}/comm", self.pid)).is_ok_and(|name| name.trim_end() == program)
+    }
+
     pub(crate) fn is_alive(self) -> bool {
         Self::of(self.pid) == Some(self)
     }

@@ -6,6 +6,8 @@ use serde::Deserialize;
 
 use crate::{Error, command, layout::Layout, process::Process};
 
+pub(crate) const PROGRAM: &str = "runc";
+
 /// A machine's first process runs within a second; a loaded host may take much longer.
 const START: Duration = Duration::from_secs(60);
 
@@ -55,7 +57,7 @@ pub(crate) fn remove(layout: &Layout, machine: &str) -> Result<bool, Error> {
 }
 
 fn runc(layout: &Layout) -> Command {
-    let mut command = Command::new("runc");
+    let mut command = Command::new(PROGRAM);
     command.arg("--root").arg(layout.runc());
     command
 }

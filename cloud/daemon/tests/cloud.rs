@@ -7,19 +7,23 @@
     reason = "this is a test throughout"
 )]
 
+#[allow(dead_code, reason = "every test program uses a part of it")]
 mod support;
 
 use std::{net::Ipv4Addr, process::Command};
 
 use cloud_client::{
-    Client, DnsRecord, DnsRecordSpec, ErrorCode, Flavor, Info, LoadBalancer, LoadBalancerPort, LoadBalancerSpec,
-    Machine, MachineSpec, Network, NetworkSpec, Phase, Protocol, RecordType, connect_through_proxy,
+    Client, DnsRecord, DnsRecordSpec, ErrorCode, Info, LoadBalancer, LoadBalancerSpec, Machine, MachineSpec, Network,
+    NetworkSpec, Phase, RecordType, connect_through_proxy,
 };
 use hickory_proto::{
     op::{Message, Query},
     rr::{Name, RecordType as WireType},
 };
-use support::{DEADLINE, TestLandscape, be_daemon_if_told_so, eventually};
+use support::{
+    DEADLINE, TestLandscape, backend_port, be_daemon_if_told_so, console, eventually, in_machine, read_through_proxy,
+    saw,
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -48,56 +52,6 @@ look registry "curl -s -o /dev/null -w '%{http_code}' http://registry.t-cloud.ku
 look propagation "findmnt -no PROPAGATION /"
 echo done
 "#;
-
-fn backend_port(port: u16, backend_port: u16) -> LoadBalancerPort {
-    LoadBalancerPort {
-        protocol: Protocol::Tcp,
-        port,
-        backend_port,
-    }
-}
-
-async fn console(client: &Client, machine: &str) -> String {
-    eventually("the user data has run", || async {
-        let console = client.console(machine).await.map_err(|error| error.to_string())?;
-        if console.lines().any(|line| line == "done") {
-            Ok(console)
-        } else {
-            Err(console)
-        }
-    })
-    .await
-}
-
-#[track_caller]
-fn saw(console: &str, what: &str) -> String {
-    let prefix = format!("{what}: ");
-    let line = console.lines().find_map(|line| line.strip_prefix(&prefix));
-    line.unwrap_or_else(|| panic!("no {what} in:\n{console}")).to_owned()
-}
-
-/// What a command says inside a machine.
-fn in_machine(landscape: &str, machine: &str, command: &[&str]) -> String {
-    let root = format!("/run/kubeception/{landscape}/runc");
-    let output = Command::new("runc")
-        .args(["--root", &root, "exec", machine])
-        .args(command)
-        .output()
-        .unwrap();
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
-}
-
-async fn read_through_proxy(info: &Info, host: &str, port: u16) -> Result<String, String> {
-    let mut stream = connect_through_proxy(info.proxy, host, port, DEADLINE)
-        .await
-        .map_err(|error| error.to_string())?;
-    let mut text = String::new();
-    stream
-        .read_to_string(&mut text)
-        .await
-        .map_err(|error| error.to_string())?;
-    Ok(text.trim().to_owned())
-}
 
 /// Two networks with the same range, a load balancer with a name, and a machine in each network.
 async fn furnish(client: &Client, domain: &str) {
@@ -131,12 +85,8 @@ async fn furnish(client: &Client, domain: &str) {
         (machine.status.phase, machine.status.provider_id.as_str()),
         (Phase::Ready, "local:///t-cloud/seed")
     );
-    // An address of the cloud's choice, and limits.
-    let limits = Flavor {
-        cpu_millis: 1500,
-        memory_mib: 512,
-    };
-    let other = MachineSpec::new("other").flavor(limits).user_data(USER_DATA);
+    // An address of the cloud's choice.
+    let other = MachineSpec::new("other").user_data(USER_DATA);
     assert_eq!(
         client.put::<Machine>("other", &other).await.unwrap().status.address,
         address
@@ -167,7 +117,8 @@ async fn machines_reach_what_they_should_and_nothing_else() {
         assert_eq!(saw(&seed, what), expected, "{what}");
     }
     let state = in_machine("t-cloud", "seed", &["systemctl", "is-system-running", "--wait"]);
-    assert_eq!(state, "running", "a unit failed");
+    let failed = in_machine("t-cloud", "seed", &["systemctl", "--failed", "--plain", "--no-legend"]);
+    assert_eq!((state.as_str(), failed.as_str()), ("running", ""), "a unit failed");
     let other = console(&client, "other").await;
     assert_eq!(
         saw(&other, "hairpin"),
@@ -557,80 +508,4 @@ async fn a_registry_that_ended_starts_again(info: &Info, pid: &str) {
         })
     })
     .await;
-}
-
-#[tokio::test]
-async fn a_daemon_killed_half_way_is_cleaned_up_or_finishes() {
-    let host = host_state();
-    let mut landscape = TestLandscape::start("t-half").await;
-    let client = landscape.client.clone();
-    client
-        .put::<Network>("a", &NetworkSpec::new("10.1.0.0/24".parse().unwrap()))
-        .await
-        .unwrap();
-    // The daemon dies when a creation has come so far, and the next one must finish it.
-    for (machine, step) in [
-        ("m1", "/var/lib/kubeception/t-half/objects/machines/m1.json"),
-        ("m2", "/run/kubeception/t-half/netns/machine-m2"),
-        ("m3", "/run/kubeception/t-half/netns/machine-m3.ready"),
-        ("m4", "/var/lib/kubeception/t-half/machines/m4/upper"),
-        ("m5", "/var/lib/kubeception/t-half/machines/m5/config.json"),
-        ("m6", "/run/kubeception/t-half/runc/m6"),
-        ("m7", "/run/kubeception/t-half/runc/m7/state.json"),
-    ] {
-        kill_while_creating(&mut landscape, machine, step).await;
-        landscape.start_daemon().await;
-        let found = client.get::<Machine>(machine).await.unwrap().unwrap();
-        let state = (found.status.phase, found.status.message.as_str());
-        assert_eq!(state, (Phase::Ready, ""), "finished by the next daemon: {machine}");
-    }
-    let delete = client.clone();
-    let delete = tokio::spawn(async move { delete.delete::<Machine>("m1").await });
-    eventually("the deletion has begun", || async {
-        let record =
-            std::fs::read_to_string("/var/lib/kubeception/t-half/objects/machines/m1.json").unwrap_or_default();
-        if record.contains("\"deleting\": false") {
-            Err(record)
-        } else {
-            Ok(())
-        }
-    })
-    .await;
-    landscape.kill_daemon();
-    let _ = delete.await.unwrap();
-    landscape.start_daemon().await;
-    assert_eq!(client.get::<Machine>("m1").await.unwrap(), None);
-
-    kill_while_creating(&mut landscape, "m8", "/run/kubeception/t-half/runc/m8").await;
-    landscape.tear_down();
-    assert_eq!(host_state(), host);
-}
-
-async fn kill_while_creating(landscape: &mut TestLandscape, machine: &'static str, step: &str) {
-    let client = landscape.client.clone();
-    let put = tokio::spawn(async move { client.put::<Machine>(machine, &MachineSpec::new("a")).await });
-    // Without a pause: the moments to hit are short.
-    let start = std::time::Instant::now();
-    while !std::path::Path::new(step).exists() {
-        assert!(start.elapsed() < DEADLINE, "waited in vain for {step}");
-        tokio::task::yield_now().await;
-    }
-    landscape.kill_daemon();
-    // It was killed before it could answer, or just after.
-    let _ = put.await.unwrap();
-}
-
-/// What a tear-down must leave as it was. Limits and mounts of other landscapes come and go meanwhile: see `leftovers` for ours.
-fn host_state() -> Vec<String> {
-    [
-        ["ip", "-brief", "link"],
-        ["nft", "list", "ruleset"],
-        ["ip", "route", "show"],
-    ]
-    .iter()
-    .map(|command| {
-        let output = Command::new(command[0]).args(&command[1..]).output().unwrap();
-        String::from_utf8(output.stdout).unwrap()
-    })
-    .collect()
 }

@@ -10,7 +10,7 @@ use crate::{
     error::refuse,
     layout::LOAD_BALANCERS,
     plan::{addresses::next_free, rules::Balanced},
-    store::{LoadBalancerRecord, NetworkRecord, Tables},
+    store::{LoadBalancerRecord, Tables},
 };
 
 const LONGEST_NAME: usize = 63;
@@ -64,20 +64,8 @@ impl Cloud {
                 ..record.clone()
             })
         })?;
-        self.note(&key, self.withdraw(&record.spec.network))?;
+        self.note(&key, self.refresh_network(&record.spec.network))?;
         self.store.remove::<LoadBalancerRecord>(name)
-    }
-
-    fn withdraw(&self, network: &str) -> Result<(), Error> {
-        let lock = self.lock(&key::<NetworkRecord>(network));
-        let _guard = lock.lock();
-        match self.store.get::<NetworkRecord>(network) {
-            Some(record) if crate::netns::identity(&self.layout.network_namespace(network)).is_some() => {
-                self.apply_balancing(network, &record)
-            }
-            // Without a router there is nothing to withdraw.
-            _ => Ok(()),
-        }
     }
 
     /// The network's load balancers as its router should see them.
@@ -165,6 +153,7 @@ mod tests {
     use cloud_client::{LoadBalancerPort, NetworkSpec, Protocol};
 
     use super::*;
+    use crate::store::NetworkRecord;
 
     fn tables() -> Tables {
         let mut tables = Tables::default();

@@ -7,8 +7,11 @@ mod load_balancer;
 mod machine;
 mod names;
 mod network;
+pub(crate) mod query;
 mod recover;
 pub(crate) mod requests;
+mod route;
+mod security_group;
 
 use std::{
     collections::BTreeMap,
@@ -26,7 +29,9 @@ use uuid::Uuid;
 
 use crate::{
     Error,
+    catalog::Catalog,
     error::refuse,
+    image,
     layout::{API, BACKBONE, CLOUD, DNS, Layout, REGISTRY, is_label},
     netns,
     plan::machine::Host,
@@ -41,6 +46,7 @@ pub(crate) struct Environment {
     pub(crate) host: Host,
     /// Where machine images lie.
     pub(crate) cache: PathBuf,
+    pub(crate) catalog: Catalog,
     pub(crate) proxy_port: u16,
 }
 
@@ -76,7 +82,7 @@ impl Cloud {
         registry_secret: &str,
         shutdown: CancellationToken,
     ) -> Result<Arc<Self>, Error> {
-        let store = Store::open(layout.objects())?;
+        let store = Store::open(layout.objects(), environment.catalog.quotas())?;
         Ok(Arc::new(Self {
             registry: Mutex::new(Registry::new(layout.clone(), registry_secret)),
             layout,
@@ -107,6 +113,10 @@ impl Cloud {
             registry: REGISTRY,
             registry_name: self.registry_name(),
             proxy: SocketAddrV4::new(Ipv4Addr::LOCALHOST, self.environment.proxy_port).into(),
+            zones: self.environment.catalog.zones.clone(),
+            flavors: self.environment.catalog.flavors(),
+            images: image::names(&self.environment.cache),
+            quotas: self.environment.catalog.quotas(),
         }
     }
 
@@ -117,16 +127,9 @@ impl Cloud {
     /// Whether the address is the cloud's own business: the backbone, and networks that it reaches by their own addresses.
     pub(crate) fn reaches(&self, address: Ipv4Addr) -> bool {
         let tables = self.store.read();
-        let mut routed = tables.networks.values().filter(|network| network.spec.routed);
-        BACKBONE.contains(&address)
-            || routed.any(|network| {
-                network.spec.cidr.contains(&address)
-                    || network
-                        .spec
-                        .routes
-                        .iter()
-                        .any(|route| route.destination.contains(&address))
-            })
+        let mut routed = tables.networks.iter().filter(|(_, network)| network.spec.routed);
+        let reaches = |name: &str| tables.ranges_of(name).iter().any(|range| range.contains(&address));
+        BACKBONE.contains(&address) || routed.any(|(name, _)| reaches(name))
     }
 
     /// Makes a socket in the backbone.

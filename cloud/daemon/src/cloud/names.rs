@@ -23,11 +23,8 @@ const LONGEST_NAME: usize = 240;
 const OWN_TTL: u32 = 5;
 
 impl Cloud {
-    pub(crate) fn put_record(self: &Arc<Self>, name: &str, spec: &DnsRecordSpec) -> Result<DnsRecord, Error> {
-        let spec = DnsRecordSpec {
-            name: spec.name.to_ascii_lowercase(),
-            ..spec.clone()
-        };
+    pub(crate) fn put_record(self: &Arc<Self>, name: &str, mut spec: DnsRecordSpec) -> Result<DnsRecord, Error> {
+        spec.name.make_ascii_lowercase();
         validate(name, &spec, &self.layout.domain())?;
         self.store.put(name, |tables| {
             check_neighbours(tables, &spec)?;

@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use cloud_client::{ErrorCode, Network, NetworkSpec, NetworkStatus};
+use cloud_client::{ErrorCode, Network, NetworkRoute, NetworkSpec, NetworkStatus};
 use ipnet::Ipv4Net;
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
@@ -15,12 +15,13 @@ use super::{Cloud, MetadataServer, being_deleted, check_name, key, not_found};
 use crate::{
     Error, command,
     error::refuse,
+    host,
     layout::{BACKBONE, METADATA, UPLINKS},
     metadata,
     netns::{self, Note},
     plan::{
-        addresses::{gateway, next_free, port_name},
-        links, rules,
+        addresses::{gateway, next_free, overlaps, port_name},
+        links, rules, security,
     },
     store::{NetworkRecord, Tables},
 };
@@ -97,17 +98,31 @@ impl Cloud {
             self.make_router(name, record)?;
             note.write(netns::identity(&router), netns::identity(&backbone))?;
         }
-        self.apply_balancing(name, record)?;
-        let routes: Vec<_> = record
-            .spec
-            .routes
-            .iter()
-            .map(|route| (route.destination, route.via))
-            .collect();
-        let batch = links::routes(&present_routes(&router)?, &routes);
-        netns::ip(&router, &batch, &format!("set the routes of network {name}"))?;
-        self.apply_backbone_routes(None)?;
+        self.apply_rules(name, record)?;
+        self.apply_routes(name)?;
         self.ensure_metadata_server(name)
+    }
+
+    /// Brings rules and routes to the state that is written down, because something was withdrawn. Without a router there is nothing to do.
+    pub(super) fn refresh_network(&self, name: &str) -> Result<(), Error> {
+        let lock = self.lock(&key::<NetworkRecord>(name));
+        let _guard = lock.lock();
+        match self.store.get::<NetworkRecord>(name) {
+            Some(record) if netns::identity(&self.layout.network_namespace(name)).is_some() => {
+                self.apply_rules(name, &record)?;
+                self.apply_routes(name)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn apply_routes(&self, name: &str) -> Result<(), Error> {
+        let router = self.layout.network_namespace(name);
+        let routes = self.store.read().routes_of(name);
+        let wished: Vec<_> = routes.iter().map(|route| (route.destination, route.via)).collect();
+        let batch = links::routes(&present_routes(&router)?, &wished);
+        netns::ip(&router, &batch, &format!("set the routes of network {name}"))?;
+        self.apply_backbone_routes(None)
     }
 
     fn make_router(&self, name: &str, record: &NetworkRecord) -> Result<(), Error> {
@@ -143,10 +158,10 @@ impl Cloud {
     }
 
     /// Sets the load balancers' addresses and all rules of the router.
-    pub(super) fn apply_balancing(&self, name: &str, record: &NetworkRecord) -> Result<(), Error> {
+    fn apply_rules(&self, name: &str, record: &NetworkRecord) -> Result<(), Error> {
         let router = self.layout.network_namespace(name);
-        let balanced = self.balanced(name);
-        let wished: Vec<Ipv4Addr> = balanced.iter().map(|balanced| balanced.address).collect();
+        let load_balancers = self.balanced(name);
+        let wished: Vec<Ipv4Addr> = load_balancers.iter().map(|balanced| balanced.address).collect();
         let batch = links::load_balancer_addresses(&present_load_balancers(&router)?, &wished);
         // Addresses that come must be there before the rules, and those that go may go before: nothing leads to them any more.
         netns::ip(
@@ -154,11 +169,24 @@ impl Cloud {
             &batch,
             &format!("set the load balancers' addresses of network {name}"),
         )?;
-        netns::nft(
-            &router,
-            &rules::router(&record.spec, &balanced),
-            &format!("set the rules of network {name}"),
-        )
+        let routes = self.store.read().routes_of(name);
+        let stations = self.stations(name, &routes);
+        let guarded = stations.as_deref().is_some_and(security::is_needed);
+        if guarded {
+            host::check_bridges()?;
+            netns::set_parameters(&router, links::INSPECTED_PARAMETERS)?;
+        }
+        let rules = rules::router(&rules::RouterWish {
+            network: &record.spec,
+            routes: &routes,
+            load_balancers: &load_balancers,
+            stations: stations.as_deref(),
+        });
+        netns::nft(&router, &rules, &format!("set the rules of network {name}"))?;
+        if stations.is_some() && !guarded {
+            netns::set_parameters(&router, links::UNINSPECTED_PARAMETERS)?;
+        }
+        Ok(())
     }
 
     /// Lets the cloud's own services reach the routed networks.
@@ -167,20 +195,16 @@ impl Cloud {
         let _guard = lock.lock();
         let backbone = self.layout.backbone_namespace();
         let mut wished = Vec::new();
-        for (name, network) in &self.store.read().networks {
+        let tables = self.store.read();
+        for (name, network) in &tables.networks {
             // A router that is not there yet cannot be a next hop; its own `ensure` comes back here.
             let is_there = netns::identity(&self.layout.network_namespace(name)).is_some();
             if network.spec.routed && is_there && !network.deleting && Some(name.as_str()) != except {
-                wished.push((network.spec.cidr, network.uplink));
-                wished.extend(
-                    network
-                        .spec
-                        .routes
-                        .iter()
-                        .map(|route| (route.destination, network.uplink)),
-                );
+                let ranges = tables.ranges_of(name);
+                wished.extend(ranges.into_iter().map(|range| (range, network.uplink)));
             }
         }
+        drop(tables);
         let batch = links::routes(&present_routes(&backbone)?, &wished);
         netns::ip(&backbone, &batch, "set the routes of the backbone")
     }
@@ -262,42 +286,76 @@ fn decide(tables: &Tables, name: &str, spec: NetworkSpec, last: Option<Ipv4Addr>
 }
 
 fn validate(tables: &Tables, name: &str, spec: &NetworkSpec) -> Result<(), Error> {
-    let invalid = |message: String, remedy: &str| Err(refuse(ErrorCode::Invalid, message, remedy));
     if spec.cidr.prefix_len() > 29 {
         return Err(too_small(spec.cidr));
     }
-    let ranges = || std::iter::once(spec.cidr).chain(spec.routes.iter().map(|route| route.destination));
-    for range in ranges() {
-        if range.trunc() != range {
-            return invalid(
-                format!("{range} has bits behind its prefix"),
-                &format!("write {}", range.trunc()),
-            );
-        }
-        if overlaps(range, BACKBONE) || range.contains(&METADATA) || range.contains(&Ipv4Addr::LOCALHOST) {
-            return invalid(
-                format!("{range} overlaps addresses of the cloud's own"),
-                "choose a private range",
-            );
+    check_range(spec.cidr)?;
+    for route in &spec.routes {
+        check_route(route, spec.cidr)?;
+        let others = || tables.routes.values().filter(|other| other.spec.network == name);
+        if others().any(|other| other.spec.destination == route.destination && other.spec.via != route.via) {
+            let message = format!("{} leads elsewhere by a route of its own", route.destination);
+            return Err(refuse(ErrorCode::Conflict, message, "delete that route first"));
         }
     }
-    if let Some(route) = spec.routes.iter().find(|route| !spec.cidr.contains(&route.via)) {
+    let ranges: Vec<Ipv4Net> = std::iter::once(spec.cidr)
+        .chain(spec.routes.iter().map(|route| route.destination))
+        .collect();
+    if spec.routed {
+        check_routed_neighbours(tables, name, &ranges)?;
+    }
+    Ok(())
+}
+
+/// Whether the range can be a network's, or a route's destination.
+pub(super) fn check_range(range: Ipv4Net) -> Result<(), Error> {
+    let invalid = |message: String, remedy: &str| Err(refuse(ErrorCode::Invalid, message, remedy));
+    if range.trunc() != range {
         return invalid(
-            format!("{} is not in the network {}", route.via, spec.cidr),
+            format!("{range} has bits behind its prefix"),
+            &format!("write {}", range.trunc()),
+        );
+    }
+    if overlaps(range, BACKBONE) || range.contains(&METADATA) || range.contains(&Ipv4Addr::LOCALHOST) {
+        return invalid(
+            format!("{range} overlaps addresses of the cloud's own"),
+            "choose a private range",
+        );
+    }
+    Ok(())
+}
+
+/// Whether the route can be one of a network with this range.
+pub(super) fn check_route(route: &NetworkRoute, cidr: Ipv4Net) -> Result<(), Error> {
+    let invalid = |message: String, remedy: &str| Err(refuse(ErrorCode::Invalid, message, remedy));
+    check_range(route.destination)?;
+    if overlaps(route.destination, cidr) {
+        return invalid(
+            format!("{} overlaps the network {cidr} itself", route.destination),
+            "routes lead to what lies behind machines of the network",
+        );
+    }
+    if !cidr.contains(&route.via) {
+        return invalid(
+            format!("{} is not in the network {cidr}", route.via),
             "routes lead to machines of the network",
         );
     }
-    if !spec.routed {
-        return Ok(());
-    }
-    for (other, network) in tables
+    Ok(())
+}
+
+/// Networks that are reached by their own addresses must not share any.
+pub(super) fn check_routed_neighbours(tables: &Tables, name: &str, ranges: &[Ipv4Net]) -> Result<(), Error> {
+    let neighbours = tables
         .networks
         .iter()
-        .filter(|(other, network)| *other != name && network.spec.routed)
-    {
-        let mut theirs =
-            std::iter::once(network.spec.cidr).chain(network.spec.routes.iter().map(|route| route.destination));
-        if theirs.any(|theirs| ranges().any(|range| overlaps(range, theirs))) {
+        .filter(|(other, it)| *other != name && it.spec.routed);
+    for (other, _) in neighbours {
+        let theirs = tables.ranges_of(other);
+        if theirs
+            .iter()
+            .any(|theirs| ranges.iter().any(|range| overlaps(*range, *theirs)))
+        {
             let message = format!("the network {name:?} overlaps the network {other:?}, and both are routed");
             return Err(refuse(
                 ErrorCode::Conflict,
@@ -311,24 +369,13 @@ fn validate(tables: &Tables, name: &str, spec: &NetworkSpec) -> Result<(), Error
 
 fn decide_deletion(tables: &Tables, name: &str) -> Result<NetworkRecord, Error> {
     let record = tables.networks.get(name).ok_or_else(|| not_found("network", name))?;
-    let machines = tables
-        .machines
-        .iter()
-        .filter(|(_, machine)| machine.spec.network == name);
-    let load_balancers = tables
-        .load_balancers
-        .iter()
-        .filter(|(_, balancer)| balancer.spec.network == name);
-    let users: Vec<&str> = machines
-        .map(|(name, _)| name.as_str())
-        .chain(load_balancers.map(|(name, _)| name.as_str()))
-        .collect();
+    let users = users(tables, name);
     if !users.is_empty() {
         let message = format!("the network {name:?} is still used by {}", users.join(", "));
         return Err(refuse(
             ErrorCode::InUse,
             message,
-            "delete its machines and load balancers first",
+            "delete its machines, load balancers, routes and security groups first",
         ));
     }
     Ok(NetworkRecord {
@@ -345,8 +392,19 @@ fn too_small(cidr: Ipv4Net) -> Error {
     )
 }
 
-fn overlaps(one: Ipv4Net, other: Ipv4Net) -> bool {
-    one.contains(&other) || other.contains(&one)
+/// Names of everything that needs the network.
+fn users<'tables>(tables: &'tables Tables, network: &str) -> Vec<&'tables str> {
+    let machines = tables.machines.iter().map(|(name, it)| (name, &it.spec.network));
+    let balancers = tables.load_balancers.iter().map(|(name, it)| (name, &it.spec.network));
+    let routes = tables.routes.iter().map(|(name, it)| (name, &it.spec.network));
+    let groups = tables.security_groups.iter().map(|(name, it)| (name, &it.spec.network));
+    machines
+        .chain(balancers)
+        .chain(routes)
+        .chain(groups)
+        .filter(|(_, its)| *its == network)
+        .map(|(name, _)| name.as_str())
+        .collect()
 }
 
 #[derive(Deserialize)]
@@ -405,8 +463,6 @@ fn query<T: serde::de::DeserializeOwned + Default>(
 
 #[cfg(test)]
 mod tests {
-    use cloud_client::NetworkRoute;
-
     use super::*;
 
     #[track_caller]
@@ -456,6 +512,13 @@ mod tests {
                 spec.routes = vec![NetworkRoute { destination, via }];
             },
             "10.1.0.1 is not in the network 10.9.0.0/24 (routes lead to machines of the network)",
+        );
+        check(
+            |spec| {
+                let (destination, via) = ("10.9.0.128/25".parse().unwrap(), Ipv4Addr::new(10, 9, 0, 5));
+                spec.routes = vec![NetworkRoute { destination, via }];
+            },
+            "10.9.0.128/25 overlaps the network 10.9.0.0/24 itself (routes lead to what lies behind machines of the network)",
         );
     }
 }

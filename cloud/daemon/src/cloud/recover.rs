@@ -1,17 +1,14 @@
 //! Finds or makes everything that was written down: at the start, and again for what failed.
 
-use std::{fs::OpenOptions, sync::Arc};
+use std::sync::Arc;
 
 use super::{Cloud, key, machine::remove_folder};
 use crate::{
     Error,
     netns::{self, Note},
     plan::links,
-    store::{LoadBalancerRecord, MachineRecord, NetworkRecord},
+    store::{LoadBalancerRecord, MachineRecord, NetworkRecord, Record, RouteRecord, SecurityGroupRecord},
 };
-
-/// A console longer than this begins anew: what matters was read long before.
-const LONGEST_CONSOLE: u64 = 64 * 1024 * 1024;
 
 impl Cloud {
     /// Brings everything to the state that is written down. Objects that fail are noted and do not stand in the way of others.
@@ -41,22 +38,28 @@ impl Cloud {
         self.finish_deletions(|key| failed.iter().any(|failed| failed == key));
         for failed in &failed {
             match failed.split_once('/') {
-                Some(("networks", name)) => drop(self.ensure_network(name)),
-                Some(("machines", name)) => drop(self.ensure_machine(name)),
-                Some(("loadbalancers", name)) => self.retry_load_balancer(name),
-                _ => {}
+                Some((NetworkRecord::FOLDER, name)) => drop(self.ensure_network(name)),
+                Some((MachineRecord::FOLDER, name)) => drop(self.ensure_machine(name)),
+                Some((folder, name)) => self.retry_part_of_network(folder, name),
+                None => {}
             }
             self.forget_failure_of_nothing(failed);
         }
         self.shorten_consoles();
     }
 
-    fn retry_load_balancer(self: &Arc<Self>, name: &str) {
-        if let Some(record) = self.store.get::<LoadBalancerRecord>(name) {
-            let _ = self.note(
-                &key::<LoadBalancerRecord>(name),
-                self.ensure_network(&record.spec.network),
-            );
+    /// What is only a part of what its network's router does.
+    fn retry_part_of_network(self: &Arc<Self>, folder: &str, name: &str) {
+        let tables = self.store.read();
+        let network = match folder {
+            RouteRecord::FOLDER => tables.routes.get(name).map(|it| it.spec.network.clone()),
+            SecurityGroupRecord::FOLDER => tables.security_groups.get(name).map(|it| it.spec.network.clone()),
+            LoadBalancerRecord::FOLDER => tables.load_balancers.get(name).map(|it| it.spec.network.clone()),
+            _ => None,
+        };
+        drop(tables);
+        if let Some(network) = network {
+            let _ = self.note(&format!("{folder}/{name}"), self.ensure_network(&network));
         }
     }
 
@@ -64,9 +67,11 @@ impl Cloud {
     fn forget_failure_of_nothing(&self, key: &str) {
         let tables = self.store.read();
         let exists = match key.split_once('/') {
-            Some(("networks", name)) => tables.networks.contains_key(name),
-            Some(("machines", name)) => tables.machines.contains_key(name),
-            Some(("loadbalancers", name)) => tables.load_balancers.contains_key(name),
+            Some((NetworkRecord::FOLDER, name)) => tables.networks.contains_key(name),
+            Some((RouteRecord::FOLDER, name)) => tables.routes.contains_key(name),
+            Some((SecurityGroupRecord::FOLDER, name)) => tables.security_groups.contains_key(name),
+            Some((MachineRecord::FOLDER, name)) => tables.machines.contains_key(name),
+            Some((LoadBalancerRecord::FOLDER, name)) => tables.load_balancers.contains_key(name),
             _ => true,
         };
         if !exists {
@@ -108,26 +113,31 @@ impl Cloud {
 
     /// Finishes deletions that a killed daemon, or a failure, left half-done.
     fn finish_deletions(self: &Arc<Self>, which: impl Fn(&str) -> bool) {
-        let tables = self.store.read().clone();
-        let chosen = |key: String, deleting: bool| deleting && which(&key);
-        for (name, _) in tables
-            .machines
-            .iter()
-            .filter(|(name, it)| chosen(key::<MachineRecord>(name), it.deleting))
-        {
-            let _ = self.delete_machine(name);
+        // In this order: what is in use cannot go.
+        for name in self.half_deleted::<MachineRecord>(&which, |it| it.deleting) {
+            let _ = self.delete_machine(&name);
         }
-        let balancers = tables.load_balancers.iter();
-        for (name, _) in balancers.filter(|(name, it)| chosen(key::<LoadBalancerRecord>(name), it.deleting)) {
-            let _ = self.delete_load_balancer(name);
+        for name in self.half_deleted::<LoadBalancerRecord>(&which, |it| it.deleting) {
+            let _ = self.delete_load_balancer(&name);
         }
-        for (name, _) in tables
-            .networks
-            .iter()
-            .filter(|(name, it)| chosen(key::<NetworkRecord>(name), it.deleting))
-        {
-            let _ = self.delete_network(name);
+        for name in self.half_deleted::<RouteRecord>(&which, |it| it.deleting) {
+            let _ = self.delete_route(&name);
         }
+        for name in self.half_deleted::<SecurityGroupRecord>(&which, |it| it.deleting) {
+            let _ = self.delete_security_group(&name);
+        }
+        for name in self.half_deleted::<NetworkRecord>(&which, |it| it.deleting) {
+            let _ = self.delete_network(&name);
+        }
+    }
+
+    fn half_deleted<R: Record>(&self, which: &impl Fn(&str) -> bool, is_deleting: impl Fn(&R) -> bool) -> Vec<String> {
+        let tables = self.store.read();
+        let records = R::table(&tables).iter();
+        records
+            .filter(|(name, record)| is_deleting(record) && which(&key::<R>(name)))
+            .map(|(name, _)| name.clone())
+            .collect()
     }
 
     fn empty_trash(&self) {
@@ -136,20 +146,6 @@ impl Cloud {
         };
         for grave in graves.flatten() {
             remove_folder(&grave.path());
-        }
-    }
-
-    fn shorten_consoles(&self) {
-        let machines: Vec<String> = self.store.read().machines.keys().cloned().collect();
-        for machine in machines {
-            let console = self.layout.machine(&machine).console();
-            if console
-                .metadata()
-                .is_ok_and(|metadata| metadata.len() > LONGEST_CONSOLE)
-            {
-                // The machine appends: it goes on at the new beginning.
-                let _ = OpenOptions::new().write(true).truncate(true).open(&console);
-            }
         }
     }
 }

@@ -8,14 +8,17 @@ use std::{
     time::Duration,
 };
 
+use lib_error_chain::ErrorChain;
+
 use super::{
     Distribution, MachineImage,
+    clean::{BUILDING, remove_unused},
     files::{CONTAINERD, CONTAINERD_PROGRAMS, EXCLUDED, FILES, LINKS, MASKED_UNITS, PACKAGES},
     folder,
     sources::{Format, SourceFile, select},
     wanted,
 };
-use crate::{Error, command, file_lock::FileLock};
+use crate::{Error, command, file_lock::FileLock, layout::Layout};
 
 /// Half a minute with a near mirror; a slow connection has 150 MB to fetch.
 const BUILD_DEADLINE: Duration = Duration::from_secs(20 * 60);
@@ -47,7 +50,7 @@ pub fn build(cache: &Path, progress: &(dyn Fn(&str) + Sync)) -> Result<MachineIm
     if image.root.is_dir() {
         return Ok(image);
     }
-    let workshop = folder.join(format!("building-{}", image.version));
+    let workshop = folder.join(format!("{BUILDING}{}", image.version));
     if workshop.exists() {
         // Of a build that was killed: the lock says that nobody works there.
         fs_err::remove_dir_all(&workshop).map_err(Error::file("remove", &workshop))?;
@@ -62,6 +65,11 @@ pub fn build(cache: &Path, progress: &(dyn Fn(&str) + Sync)) -> Result<MachineIm
     sync(&root)?;
     fs_err::rename(&root, &image.root).map_err(Error::file("rename", &root))?;
     fs_err::remove_dir_all(&workshop).map_err(Error::file("remove", &workshop))?;
+    progress("removing machine images that no machine uses");
+    if let Err(error) = remove_unused(&folder, &image.version, Layout::shared_state()) {
+        // The new image is there: that the old ones are, too, is no reason to fail.
+        tracing::warn!(error = %ErrorChain(&error), "failed to remove old machine images");
+    }
     Ok(image)
 }
 

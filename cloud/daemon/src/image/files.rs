@@ -26,6 +26,10 @@ pub(crate) const FILES: &[ImageFile] = &[
         include_str!("../../image/kubeception-user-data.service"),
     ),
     file(
+        "etc/systemd/system/kubeception-console.service",
+        include_str!("../../image/kubeception-console.service"),
+    ),
+    file(
         "etc/systemd/system/kubeception-mounts.service",
         include_str!("../../image/kubeception-mounts.service"),
     ),
@@ -58,6 +62,10 @@ pub(crate) const LINKS: &[(&str, &str)] = &[
     (
         "etc/systemd/system/multi-user.target.wants/kubeception-user-data.service",
         "/etc/systemd/system/kubeception-user-data.service",
+    ),
+    (
+        "etc/systemd/system/multi-user.target.wants/kubeception-console.service",
+        "/etc/systemd/system/kubeception-console.service",
     ),
     (
         "etc/systemd/system/sysinit.target.wants/kubeception-mounts.service",

@@ -4,6 +4,7 @@
 //! content's version, that is either complete or absent. **Absent:** anything of one landscape or machine.
 
 mod build;
+mod clean;
 mod files;
 mod sources;
 
@@ -66,6 +67,42 @@ pub(crate) fn find_version(cache: &Path, version: &str) -> Result<MachineImage, 
     } else {
         Err(Error::NoImage { version })
     }
+}
+
+/// What users call the image that this version of the code wants.
+const NEWEST: &str = "local";
+
+/// The image of that name: the newest, or a version that is still in the cache. Nothing if there is no such name.
+pub(crate) fn named(cache: &Path, name: Option<&str>) -> Result<Option<MachineImage>, Error> {
+    match name {
+        None | Some(NEWEST) => find(cache).map(Some),
+        // A name may be anything, and a path as well: only what is in the folder is a version.
+        Some(version) if names_in(&folder(cache)).iter().any(|name| name == version) => {
+            find_version(cache, version).map(Some)
+        }
+        Some(_) => Ok(None),
+    }
+}
+
+/// All names that [`named`] knows.
+pub(crate) fn names(cache: &Path) -> Vec<String> {
+    let mut names = vec![NEWEST.to_owned()];
+    names.extend(names_in(&folder(cache)));
+    names
+}
+
+/// Versions in a folder of images.
+fn names_in(folder: &Path) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return Vec::new();
+    };
+    let folders = entries.flatten().filter(|entry| entry.path().is_dir());
+    let mut names: Vec<String> = folders
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .filter(|name| !clean::is_unfinished(name))
+        .collect();
+    names.sort();
+    names
 }
 
 fn wanted(cache: &Path) -> Result<MachineImage, Error> {
@@ -175,5 +212,19 @@ mod tests {
         };
         assert_eq!(of("bookworm"), of("bookworm"));
         assert_ne!(of("bookworm")["bookworm-".len()..], of("trixie")["trixie-".len()..]);
+    }
+
+    #[test]
+    fn images_go_by_name() {
+        let cache = tempfile::tempdir().unwrap();
+        let root = folder(cache.path()).join("bookworm-1");
+        std::fs::create_dir_all(&root).unwrap();
+        std::fs::create_dir_all(folder(cache.path()).join("building-bookworm-2")).unwrap();
+        assert_eq!(names(cache.path()), ["local", "bookworm-1"]);
+        let found = |name| named(cache.path(), Some(name)).unwrap().map(|image| image.root);
+        assert_eq!(found("bookworm-1"), Some(root));
+        for name in ["bookworm-2", "building-bookworm-2", "", ".", "..", "/"] {
+            assert_eq!(found(name), None, "{name}");
+        }
     }
 }

@@ -46,6 +46,26 @@ pub(crate) fn port_name(address: Ipv4Addr) -> String {
     format!("kc{:08x}", u32::from(address))
 }
 
+/// Ranges as `nft` wants them, without overlaps; there must be one.
+pub(crate) fn set(ranges: &[Ipv4Net]) -> String {
+    let ranges: Vec<String> = Ipv4Net::aggregate(&ranges.to_vec())
+        .iter()
+        .map(|range| match range.prefix_len() {
+            32 => range.addr().to_string(),
+            _ => range.to_string(),
+        })
+        .collect();
+    match ranges.as_slice() {
+        [range] => range.clone(),
+        ranges => format!("{{ {} }}", ranges.join(", ")),
+    }
+}
+
+/// Whether any address is in both.
+pub(crate) fn overlaps(one: Ipv4Net, other: Ipv4Net) -> bool {
+    one.contains(&other) || other.contains(&one)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,5 +93,16 @@ mod tests {
             hardware_address(Role::Uplink, Ipv4Addr::new(172, 30, 1, 1)),
             "02:02:ac:1e:01:01"
         );
+    }
+
+    #[test]
+    fn sets_have_no_overlaps() {
+        let ranges = |text: &str| text.split(' ').map(|range| range.parse().unwrap()).collect::<Vec<_>>();
+        assert_eq!(set(&ranges("10.1.0.5/32")), "10.1.0.5");
+        assert_eq!(
+            set(&ranges("10.1.0.0/24 10.1.0.5/32 10.3.0.0/24")),
+            "{ 10.1.0.0/24, 10.3.0.0/24 }"
+        );
+        assert_eq!(set(&ranges("10.1.0.0/24 0.0.0.0/0")), "0.0.0.0/0");
     }
 }

@@ -16,13 +16,22 @@ pub(crate) const UPLINK: &str = "kc-uplink";
 /// The machine's only interface, as machines expect it to be called.
 pub(crate) const MACHINE_INTERFACE: &str = "eth0";
 
-/// A router may not tell machines of shorter ways, and packets between machines of one network are none of its rules' business.
+/// A router may not tell machines of shorter ways: what is for a pod behind another machine comes and goes through the same interface. The
+/// way back of such a packet may be another one, whatever the host thinks of that.
 pub(crate) const ROUTER_PARAMETERS: &[(&str, &str)] = &[
     ("ipv4/ip_forward", "1"),
     ("ipv4/conf/all/send_redirects", "0"),
     ("ipv4/conf/default/send_redirects", "0"),
+    ("ipv4/conf/all/rp_filter", "0"),
+    ("ipv4/conf/default/rp_filter", "0"),
     ("bridge/bridge-nf-call-iptables", "0"),
 ];
+
+/// A router with security groups sees what its bridge carries, as if it went through the router itself.
+pub(crate) const INSPECTED_PARAMETERS: &[(&str, &str)] = &[("bridge/bridge-nf-call-iptables", "1")];
+
+/// Without any, packets between machines of one network are none of its rules' business.
+pub(crate) const UNINSPECTED_PARAMETERS: &[(&str, &str)] = &[("bridge/bridge-nf-call-iptables", "0")];
 
 /// The backbone only switches.
 pub(crate) const BACKBONE_PARAMETERS: &[(&str, &str)] = &[
@@ -30,9 +39,14 @@ pub(crate) const BACKBONE_PARAMETERS: &[(&str, &str)] = &[
     ("bridge/bridge-nf-call-iptables", "0"),
 ];
 
-/// Pods are routed by their machine, and kube-proxy wants to see what its bridge carries.
-pub(crate) const MACHINE_PARAMETERS: &[(&str, &str)] =
-    &[("ipv4/ip_forward", "1"), ("bridge/bridge-nf-call-iptables", "1")];
+/// Pods are routed by their machine, and kube-proxy wants to see what its bridge carries. What comes from a pod's address may have come
+/// another way than the answer goes.
+pub(crate) const MACHINE_PARAMETERS: &[(&str, &str)] = &[
+    ("ipv4/ip_forward", "1"),
+    ("ipv4/conf/all/rp_filter", "0"),
+    ("ipv4/conf/default/rp_filter", "0"),
+    ("bridge/bridge-nf-call-iptables", "1"),
+];
 
 /// The backbone, to run inside its namespace.
 pub(crate) fn backbone() -> String {

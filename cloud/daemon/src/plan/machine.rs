@@ -2,7 +2,7 @@
 
 use std::{net::Ipv4Addr, path::Path};
 
-use cloud_client::Flavor;
+use cloud_client::Limits;
 use serde_json::{Value, json};
 
 use crate::layout::MachineLayout;
@@ -73,7 +73,7 @@ pub(crate) struct Host {
 #[derive(Clone, Debug)]
 pub(crate) struct Wish<'a> {
     pub(crate) name: &'a str,
-    pub(crate) flavor: Option<Flavor>,
+    pub(crate) limits: Option<Limits>,
     pub(crate) namespace: &'a Path,
     pub(crate) control_group: String,
     pub(crate) layout: &'a MachineLayout,
@@ -97,7 +97,7 @@ pub(crate) fn specification(wish: &Wish<'_>, host: &Host) -> Value {
         "mounts": mounts(wish.layout),
         "linux": {
             "cgroupsPath": wish.control_group,
-            "resources": resources(wish.flavor),
+            "resources": resources(wish.limits),
             "namespaces": [
                 {"type": "pid"}, {"type": "ipc"}, {"type": "uts"}, {"type": "mount"}, {"type": "cgroup"},
                 {"type": "network", "path": wish.namespace},
@@ -153,15 +153,15 @@ fn bind(source: &Path, destination: &str) -> Value {
     json!({"destination": destination, "type": "bind", "source": source, "options": ["bind", "rw"]})
 }
 
-fn resources(flavor: Option<Flavor>) -> Value {
+fn resources(limits: Option<Limits>) -> Value {
     let mut resources = json!({"devices": [{"allow": true, "access": "rwm"}]});
-    let Some(flavor) = flavor else { return resources };
-    if flavor.cpu_millis > 0 {
-        let quota = u64::from(flavor.cpu_millis) * PROCESSOR_PERIOD / 1000;
+    let Some(limits) = limits else { return resources };
+    if limits.cpu_millis > 0 {
+        let quota = u64::from(limits.cpu_millis) * PROCESSOR_PERIOD / 1000;
         resources["cpu"] = json!({"quota": quota, "period": PROCESSOR_PERIOD});
     }
-    if flavor.memory_mib > 0 {
-        resources["memory"] = json!({"limit": flavor.memory_mib * 1024 * 1024});
+    if limits.memory_mib > 0 {
+        resources["memory"] = json!({"limit": limits.memory_mib * 1024 * 1024});
     }
     resources
 }
@@ -223,7 +223,7 @@ mod tests {
         let namespace = layout.machine_namespace("seed");
         let wish = Wish {
             name: "seed",
-            flavor: Some(Flavor {
+            limits: Some(Limits {
                 cpu_millis: 1500,
                 memory_mib: 2048,
             }),
@@ -252,10 +252,10 @@ mod tests {
     }
 
     #[test]
-    fn no_flavor_is_no_limit() {
+    fn zero_is_no_limit() {
         assert_eq!(
             resources(None),
-            resources(Some(Flavor {
+            resources(Some(Limits {
                 cpu_millis: 0,
                 memory_mib: 0
             }))

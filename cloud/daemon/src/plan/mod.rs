@@ -5,3 +5,4 @@ pub(crate) mod links;
 pub(crate) mod machine;
 pub(crate) mod registry;
 pub(crate) mod rules;
+pub(crate) mod security;

@@ -2,9 +2,14 @@
 
 use std::{fmt::Write as _, net::Ipv4Addr};
 
-use cloud_client::{LoadBalancerPort, NetworkSpec, Protocol};
+use cloud_client::{LoadBalancerPort, NetworkRoute, NetworkSpec, Protocol};
+use ipnet::Ipv4Net;
 
-use super::links::{MACHINES, UPLINK};
+use super::{
+    addresses::set,
+    links::{MACHINES, UPLINK},
+    security::{self, Station},
+};
 use crate::layout::{BACKBONE, CLOUD};
 
 /// A load balancer as its router sees it.
@@ -15,18 +20,39 @@ pub(crate) struct Balanced {
     pub(crate) backends: Vec<Ipv4Addr>,
 }
 
-/// The router's whole table; replaces the one before in one step.
-pub(crate) fn router(network: &NetworkSpec, load_balancers: &[Balanced]) -> String {
-    let mut rules = String::from("table ip kubeception\ndelete table ip kubeception\ntable ip kubeception {\n");
+/// What the router's rules are made of.
+#[derive(Clone, Debug)]
+pub(crate) struct RouterWish<'a> {
+    pub(crate) network: &'a NetworkSpec,
+    /// The whole route table.
+    pub(crate) routes: &'a [NetworkRoute],
+    pub(crate) load_balancers: &'a [Balanced],
+    /// The network's machines, if it has, or had, a security group.
+    pub(crate) stations: Option<&'a [Station]>,
+}
+
+/// The router's tables; replaces those before in one step.
+pub(crate) fn router(wish: &RouterWish<'_>) -> String {
+    let stations = wish.stations.unwrap_or_default();
+    let mut rules = String::new();
+    if wish.stations.is_some() {
+        rules += &security::bridge(stations);
+    }
+    rules += "table ip kubeception\ndelete table ip kubeception\ntable ip kubeception {\n";
     rules += "  chain forward {\n    type filter hook forward priority filter; policy drop;\n";
     rules += "    ct state established,related accept\n";
+    // The cloud's own addresses open doors: no machine may borrow one.
+    let _ = writeln!(rules, "    iifname \"{MACHINES}\" ip saddr {BACKBONE} drop");
+    rules += &security::dispatch(stations);
     let _ = writeln!(rules, "    iifname \"{MACHINES}\" accept");
     let _ = writeln!(rules, "    iifname \"{UPLINK}\" ct status dnat accept");
-    if network.routed {
+    if wish.network.routed {
         let _ = writeln!(rules, "    iifname \"{UPLINK}\" ip saddr {CLOUD} accept");
     }
-    rules += "  }\n  chain prerouting {\n    type nat hook prerouting priority dstnat; policy accept;\n";
-    for balanced in load_balancers {
+    rules += "  }\n";
+    rules += &security::chains(stations);
+    rules += "  chain prerouting {\n    type nat hook prerouting priority dstnat; policy accept;\n";
+    for balanced in wish.load_balancers {
         for port in &balanced.ports {
             add_destination(&mut rules, balanced, port);
         }
@@ -34,12 +60,12 @@ pub(crate) fn router(network: &NetworkSpec, load_balancers: &[Balanced]) -> Stri
     rules += "  }\n  chain postrouting {\n    type nat hook postrouting priority srcnat; policy accept;\n";
     let _ = writeln!(rules, "    oifname \"{UPLINK}\" ip saddr != {BACKBONE} masquerade");
     // Hairpin: a machine that reaches its own network's load balancer must get the answer from the router.
-    let mut inside = vec![network.cidr.to_string()];
-    inside.extend(network.routes.iter().map(|route| route.destination.to_string()));
-    let inside = inside.join(", ");
+    let destinations = wish.routes.iter().map(|route| route.destination);
+    let inside: Vec<Ipv4Net> = std::iter::once(wish.network.cidr).chain(destinations).collect();
+    let inside = set(&inside);
     let _ = writeln!(
         rules,
-        "    oifname \"{MACHINES}\" ct status dnat ip saddr {{ {inside} }} masquerade"
+        "    oifname \"{MACHINES}\" ct status dnat ip saddr {inside} masquerade"
     );
     rules += "  }\n}\n";
     rules
@@ -76,7 +102,6 @@ fn add_destination(rules: &mut String, balanced: &Balanced, port: &LoadBalancerP
 
 #[cfg(test)]
 mod tests {
-    use cloud_client::NetworkRoute;
     use expect_test::expect;
 
     use super::*;
@@ -84,13 +109,11 @@ mod tests {
     #[test]
     fn a_router_with_load_balancers() {
         let via = Ipv4Addr::new(10, 1, 0, 10);
-        let network = NetworkSpec {
-            routes: vec![NetworkRoute {
-                destination: "10.2.0.0/16".parse().unwrap(),
-                via,
-            }],
-            ..NetworkSpec::routed("10.1.0.0/24".parse().unwrap())
-        };
+        let network = NetworkSpec::routed("10.1.0.0/24".parse().unwrap());
+        let routes = [NetworkRoute {
+            destination: "10.2.0.0/16".parse().unwrap(),
+            via,
+        }];
         let port = |protocol, port, backend_port| LoadBalancerPort {
             protocol,
             port,
@@ -120,6 +143,7 @@ mod tests {
               chain forward {
                 type filter hook forward priority filter; policy drop;
                 ct state established,related accept
+                iifname "kc-machines" ip saddr 172.30.0.0/16 drop
                 iifname "kc-machines" accept
                 iifname "kc-uplink" ct status dnat accept
                 iifname "kc-uplink" ip saddr 172.30.0.1 accept
@@ -137,12 +161,22 @@ mod tests {
               }
             }
         "#]]
-        .assert_eq(&router(&network, &load_balancers));
+        .assert_eq(&router(&RouterWish {
+            network: &network,
+            routes: &routes,
+            load_balancers: &load_balancers,
+            stations: None,
+        }));
     }
 
     #[test]
     fn a_closed_network_lets_nobody_in() {
-        let rules = router(&NetworkSpec::new("10.1.0.0/24".parse().unwrap()), &[]);
+        let rules = router(&RouterWish {
+            network: &NetworkSpec::new("10.1.0.0/24".parse().unwrap()),
+            routes: &[],
+            load_balancers: &[],
+            stations: None,
+        });
         assert!(!rules.contains("ip saddr 172.30.0.1"), "{rules}");
     }
 }

@@ -7,9 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use cloud_client::{Client, Info};
-use cloud_daemon::{Arguments, Landscape, image};
+use cloud_client::{CONSOLE_TAIL, Client, Info, LoadBalancerPort, Protocol, connect_through_proxy};
+use cloud_daemon::{Arguments, Catalog, Landscape, image};
 use lib_error_chain::ErrorChain;
+use tokio::io::AsyncReadExt;
 use tokio_util::sync::CancellationToken;
 
 /// For everything that takes less than a second on an idle machine.
@@ -18,9 +19,14 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 /// Tells the test binary to be the daemon of this landscape.
 const DAEMON_OF: &str = "CLOUD_TEST_DAEMON_OF";
 
+/// Tells it the quotas of this landscape.
+const QUOTAS: &str = "CLOUD_TEST_QUOTAS";
+
 pub(crate) struct TestLandscape {
     pub(crate) name: Landscape,
     pub(crate) client: Client,
+    /// `machines=2,networks=1`.
+    pub(crate) quotas: &'static str,
     daemon: Option<Child>,
 }
 
@@ -34,6 +40,7 @@ impl TestLandscape {
         Self {
             name,
             client,
+            quotas: "",
             daemon: None,
         }
     }
@@ -43,6 +50,7 @@ impl TestLandscape {
         Self {
             name: other.name.clone(),
             client: other.client.clone(),
+            quotas: other.quotas,
             daemon: None,
         }
     }
@@ -78,6 +86,7 @@ impl TestLandscape {
         let child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "daemon", "--nocapture"])
             .env(DAEMON_OF, format!("{}:{port}", self.name))
+            .env(QUOTAS, self.quotas)
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
@@ -150,6 +159,15 @@ pub(crate) fn be_daemon_if_told_so() {
         landscape: landscape.parse().unwrap(),
         proxy_port: port.parse().unwrap(),
         cache: None,
+        catalog: Catalog {
+            quotas: std::env::var(QUOTAS)
+                .unwrap_or_default()
+                .split(',')
+                .filter(|quota| !quota.is_empty())
+                .map(|quota| quota.parse().unwrap())
+                .collect(),
+            ..Catalog::default()
+        },
     };
     tracing_subscriber::fmt()
         .with_env_filter("debug,hyper=info")
@@ -187,3 +205,87 @@ where
         }
     }
 }
+
+pub(crate) fn backend_port(port: u16, backend_port: u16) -> LoadBalancerPort {
+    LoadBalancerPort {
+        protocol: Protocol::Tcp,
+        port,
+        backend_port,
+    }
+}
+
+pub(crate) async fn console(client: &Client, machine: &str) -> String {
+    eventually("the user data has run", || async {
+        let console = client
+            .console(machine, CONSOLE_TAIL)
+            .await
+            .map_err(|error| error.to_string())?;
+        if console.lines().any(|line| line == "done") {
+            Ok(console)
+        } else {
+            Err(console)
+        }
+    })
+    .await
+}
+
+#[track_caller]
+pub(crate) fn saw(console: &str, what: &str) -> String {
+    let prefix = format!("{what}: ");
+    let line = console.lines().find_map(|line| line.strip_prefix(&prefix));
+    line.unwrap_or_else(|| panic!("no {what} in:\n{console}")).to_owned()
+}
+
+/// What a command says inside a machine.
+pub(crate) fn in_machine(landscape: &str, machine: &str, command: &[&str]) -> String {
+    let root = format!("/run/kubeception/{landscape}/runc");
+    let output = Command::new("runc")
+        .args(["--root", &root, "exec", machine])
+        .args(command)
+        .output()
+        .unwrap();
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+pub(crate) async fn read_through_proxy(info: &Info, host: &str, port: u16) -> Result<String, String> {
+    let mut stream = connect_through_proxy(info.proxy, host, port, DEADLINE)
+        .await
+        .map_err(|error| error.to_string())?;
+    let mut text = String::new();
+    stream
+        .read_to_string(&mut text)
+        .await
+        .map_err(|error| error.to_string())?;
+    Ok(text.trim().to_owned())
+}
+
+/// What a tear-down must leave as it was. Limits and mounts of other landscapes come and go meanwhile: see `leftovers` for ours.
+pub(crate) fn host_state() -> Vec<String> {
+    [
+        ["ip", "-brief", "link"],
+        ["nft", "list", "ruleset"],
+        ["ip", "route", "show"],
+    ]
+    .iter()
+    .map(|command| {
+        let output = Command::new(command[0]).args(&command[1..]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    })
+    .collect()
+}
+
+/// What a service on a machine says when it is dialed from another; nothing if it cannot be reached.
+pub(crate) fn dial(landscape: &str, from: &str, to: impl std::fmt::Display, port: u16) -> String {
+    let target = format!("TCP:{to}:{port},connect-timeout=1");
+    in_machine(landscape, from, &["socat", "-T5", "-", &target])
+}
+
+/// Answers on ports 8000 and 9000 with the machine's name and the address that it sees.
+pub(crate) const SERVICES: &str = r#"#!/bin/sh
+set -eu
+for port in 8000 9000; do
+    systemd-run --quiet --unit=hello-$port socat TCP-LISTEN:$port,fork,reuseaddr SYSTEM:'echo $(hostname) sees $SOCAT_PEERADDR'
+    until socat - TCP:127.0.0.1:$port >/dev/null 2>&1; do :; done
+done
+echo done
+"#;

@@ -1,18 +1,14 @@
 //! Machines: a namespace with one interface, an image with changes over it, a container that boots.
 
-use std::{
-    collections::BTreeSet,
-    io::{Read, Seek, SeekFrom},
-    net::Ipv4Addr,
-    os::unix::fs::PermissionsExt,
-    path::Path,
-    sync::Arc,
-};
+pub(crate) mod console;
+mod decide;
+
+use std::{net::Ipv4Addr, os::unix::fs::PermissionsExt, path::Path, sync::Arc, time::Duration};
 
 use cloud_client::{ErrorCode, Machine, MachineSpec, MachineStatus, Phase};
-use ipnet::Ipv4Net;
 
-use super::{Cloud, being_deleted, check_name, key, not_found, usable_network};
+use self::decide::Decision;
+use super::{Cloud, being_deleted, check_name, key, not_found};
 use crate::{
     Error, cgroup,
     error::refuse,
@@ -21,21 +17,18 @@ use crate::{
     mounts,
     netns::{self, Note},
     plan::{
-        addresses::{gateway, next_free, port_name},
+        addresses::{gateway, port_name},
         links,
         machine::{DATA, Identity, Wish, identity_files, specification},
     },
-    runtime,
-    store::{MachineRecord, NetworkRecord, Tables, write_durably},
+    process, runtime,
+    store::{MachineRecord, NetworkRecord, write_durably},
 };
 
 const LONGEST_NAME: usize = 63;
 
-/// The part of a long console that is handed out.
-const CONSOLE_SHOWN: u64 = 1024 * 1024;
-
-/// Addresses below the tenth are for what people choose by hand.
-const FIRST_ADDRESS: u32 = 9;
+/// How long a killed runtime may take to be gone.
+const END: Duration = Duration::from_secs(10);
 
 impl Cloud {
     pub(crate) fn put_machine(self: &Arc<Self>, name: &str, spec: MachineSpec) -> Result<Machine, Error> {
@@ -44,24 +37,18 @@ impl Cloud {
             let message = format!("{name:?} is the name of a service of the cloud's own");
             return Err(refuse(ErrorCode::Invalid, message, "choose another name"));
         }
-        let image = image::find(&self.environment.cache);
         let (uid, created) = (self.environment.new_uid.as_ref()(), self.environment.clock.now());
         let range = format!("machines of {}", spec.network);
         let last = self.last_addresses.lock().get(&range).copied();
-        let record = self.store.put(name, |tables| {
-            decide(tables, name, spec, last, |spec, address| {
-                let image = image.map(|image| image.version)?;
-                let uid = uid.simple().to_string();
-                Ok(MachineRecord {
-                    spec,
-                    address,
-                    uid,
-                    created: created.to_string(),
-                    image,
-                    deleting: false,
-                })
-            })
-        })?;
+        let decision = Decision {
+            name,
+            last,
+            catalog: &self.environment.catalog,
+            images: &|name| image::named(&self.environment.cache, name),
+            uid: uid.simple().to_string(),
+            created: created.to_string(),
+        };
+        let record = self.store.put(name, |tables| decision.decide(tables, spec))?;
         self.last_addresses.lock().insert(range, record.address);
         self.ensure_machine(name)?;
         self.machine(name)
@@ -79,6 +66,11 @@ impl Cloud {
             message,
             address: record.address,
             provider_id,
+            zone: match record.zone.as_str() {
+                "" => self.environment.catalog.default_zone(),
+                zone => zone.to_owned(),
+            },
+            image: record.image,
             created: record.created,
         };
         Ok(Machine {
@@ -108,7 +100,11 @@ impl Cloud {
                 ..record.clone()
             })
         })?;
-        self.note(&key, self.remove_machine(name, &record))?;
+        let removed = self
+            .remove_machine(name, &record)
+            // Its groups' rules elsewhere knew it as a friend.
+            .and_then(|()| self.refresh_network(&record.spec.network));
+        self.note(&key, removed)?;
         self.store.remove::<MachineRecord>(name)
     }
 
@@ -133,6 +129,11 @@ impl Cloud {
 
     /// Ends the machine's processes and unmounts its root.
     fn remove_container(&self, name: &str) -> Result<(), Error> {
+        // Started by a daemon that was killed: it must not go on behind our back.
+        let processes = process::with_argument(self.layout.machine(name).bundle());
+        for runtime in processes.into_iter().filter(|process| process.runs(runtime::PROGRAM)) {
+            runtime.end("a container runtime", END)?;
+        }
         let removed = runtime::remove(&self.layout, name);
         // Whatever the runtime could not do: it may have been killed half-way.
         cgroup::remove(&format!("{}/{name}", self.layout.control_group()))?;
@@ -243,33 +244,13 @@ impl Cloud {
     fn write_specification(&self, name: &str, record: &MachineRecord, layout: &MachineLayout) -> Result<(), Error> {
         let wish = Wish {
             name,
-            flavor: record.spec.flavor,
+            limits: record.limits(),
             namespace: &self.layout.machine_namespace(name),
             control_group: format!("/{}/{name}", self.layout.control_group()),
             layout,
         };
         let specification = specification(&wish, &self.environment.host);
         write_durably(&layout.specification(), specification.to_string().as_bytes())
-    }
-
-    /// What the machine wrote to its console, the end of it if it is long.
-    pub(crate) fn console(&self, name: &str) -> Result<String, Error> {
-        if self.store.get::<MachineRecord>(name).is_none() {
-            return Err(not_found("machine", name));
-        }
-        let path = self.layout.machine(name).console();
-        let read = || {
-            let mut file = std::fs::File::open(&path)?;
-            let length = file.metadata()?.len();
-            file.seek(SeekFrom::Start(length.saturating_sub(CONSOLE_SHOWN)))?;
-            let mut text = Vec::new();
-            file.read_to_end(&mut text)?;
-            Ok::<_, std::io::Error>(String::from_utf8_lossy(&text).into_owned())
-        };
-        match read() {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
-            other => other.map_err(Error::file("read", &path)),
-        }
     }
 
     /// Who asks, judged by network and address; for the metadata server.
@@ -299,147 +280,4 @@ fn create_folder(path: &Path, mode: u32) -> Result<(), Error> {
     fs_err::create_dir_all(path).map_err(Error::file("create", path))?;
     let permissions = std::fs::Permissions::from_mode(mode);
     fs_err::set_permissions(path, permissions).map_err(Error::file("change mode of", path))
-}
-
-fn decide(
-    tables: &Tables,
-    name: &str,
-    spec: MachineSpec,
-    last: Option<Ipv4Addr>,
-    create: impl FnOnce(MachineSpec, Ipv4Addr) -> Result<MachineRecord, Error>,
-) -> Result<MachineRecord, Error> {
-    if let Some(present) = tables.machines.get(name) {
-        if present.deleting {
-            return Err(being_deleted("machine", name));
-        }
-        // An address of the cloud's choice is part of what is, not of what was wished.
-        if present.spec != spec {
-            let message = format!("the machine {name:?} exists with another specification");
-            return Err(refuse(
-                ErrorCode::Conflict,
-                message,
-                "a machine cannot change: delete it first",
-            ));
-        }
-        return Ok(present.clone());
-    }
-    let cidr = usable_network(tables, &spec.network)?.spec.cidr;
-    let machines = tables
-        .machines
-        .iter()
-        .filter(|(_, machine)| machine.spec.network == spec.network);
-    let taken: BTreeSet<Ipv4Addr> = machines
-        .map(|(_, machine)| machine.address)
-        .chain(gateway(cidr))
-        .collect();
-    let address = match spec.address {
-        Some(address) => check_address(address, cidr, &taken)?,
-        None => choose_address(cidr, &taken, last)?,
-    };
-    create(spec, address)
-}
-
-fn check_address(address: Ipv4Addr, cidr: Ipv4Net, taken: &BTreeSet<Ipv4Addr>) -> Result<Ipv4Addr, Error> {
-    if !cidr.contains(&address) || address == cidr.network() || address == cidr.broadcast() {
-        let message = format!("{address} cannot be a machine's address in the network {cidr}");
-        return Err(refuse(
-            ErrorCode::Invalid,
-            message,
-            "leave the address out, or choose one inside",
-        ));
-    }
-    if taken.contains(&address) {
-        let message = format!("{address} is the gateway's or another machine's address");
-        return Err(refuse(
-            ErrorCode::Conflict,
-            message,
-            "leave the address out, or choose another",
-        ));
-    }
-    Ok(address)
-}
-
-fn choose_address(cidr: Ipv4Net, taken: &BTreeSet<Ipv4Addr>, last: Option<Ipv4Addr>) -> Result<Ipv4Addr, Error> {
-    let start = Ipv4Addr::from(u32::from(cidr.network()).saturating_add(FIRST_ADDRESS));
-    next_free(cidr, taken, last.or(Some(start))).ok_or_else(|| {
-        refuse(
-            ErrorCode::Exhausted,
-            format!("no address is left in {cidr}"),
-            "delete machines, or use another network",
-        )
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use cloud_client::NetworkSpec;
-
-    use super::*;
-
-    fn record(spec: MachineSpec, address: Ipv4Addr) -> MachineRecord {
-        let text = |text: &str| text.to_owned();
-        MachineRecord {
-            spec,
-            address,
-            uid: text("u"),
-            created: text("now"),
-            image: text("i"),
-            deleting: false,
-        }
-    }
-
-    fn tables() -> Tables {
-        let mut tables = Tables::default();
-        let spec = NetworkSpec::routed("10.1.0.0/24".parse().unwrap());
-        let network = NetworkRecord {
-            spec,
-            uplink: Ipv4Addr::new(172, 30, 1, 1),
-            deleting: false,
-        };
-        tables.networks.insert("seed".into(), network);
-        let address = Ipv4Addr::new(10, 1, 0, 10);
-        tables
-            .machines
-            .insert("old".into(), record(MachineSpec::new("seed"), address));
-        tables
-    }
-
-    #[track_caller]
-    fn check(name: &str, spec: MachineSpec, expected: &str) {
-        let answer =
-            decide(&tables(), name, spec, None, |spec, address| Ok(record(spec, address))).map(|record| record.address);
-        assert_eq!(
-            answer.map_or_else(|error| error.to_string(), |address| address.to_string()),
-            expected
-        );
-    }
-
-    #[test]
-    fn machines_are_checked() {
-        let spec = || MachineSpec::new("seed");
-        let at = |last| spec().address(Ipv4Addr::new(10, 1, 0, last));
-        check("new", spec(), "10.1.0.11");
-        check("old", spec(), "10.1.0.10");
-        check(
-            "old",
-            spec().user_data("x"),
-            "the machine \"old\" exists with another specification (a machine cannot change: delete it first)",
-        );
-        check("new", at(20), "10.1.0.20");
-        check(
-            "new",
-            at(1),
-            "10.1.0.1 is the gateway's or another machine's address (leave the address out, or choose another)",
-        );
-        check(
-            "new",
-            at(255),
-            "10.1.0.255 cannot be a machine's address in the network 10.1.0.0/24 (leave the address out, or choose one inside)",
-        );
-        check(
-            "new",
-            MachineSpec::new("x"),
-            "there is no network \"x\" (create the network first)",
-        );
-    }
 }
