@@ -8,6 +8,7 @@ mod pause; // the sandbox of every pod
 mod people; // up, down, status, kubeconfig, ...
 mod privilege; // commands that only root may run
 mod process; // processes that run until they are told to stop
+mod wait_for_port; // what a pod does before its program
 
 use std::ffi::OsString;
 use std::io::Write;

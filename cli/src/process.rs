@@ -5,6 +5,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::people::{CloudList, list_cloud};
+use crate::wait_for_port;
 
 /// The processes, by the names that Gardener gives them where it has them.
 #[derive(Subcommand)]
@@ -36,21 +37,36 @@ pub(crate) enum Process {
     /// Keeps ManagedResources and access tokens
     #[command(hide = true)]
     GardenerResourceManager(seed_resource_manager::Arguments),
-    /// Makes DNS records in the local cloud
+    /// Makes machines, networks and DNS records in the local cloud
     #[command(hide = true)]
     GardenerExtensionProviderLocal(extensions_provider_local::extension::Arguments),
     /// Gives Services of type LoadBalancer an address of the local cloud
     #[command(hide = true)]
     CloudControllerManagerLocal(extensions_provider_local::cloud_controller::Arguments),
+    /// Gives the pods of a node their network
+    #[command(hide = true)]
+    BridgeNetwork(extensions_provider_local::bridge_network::Arguments),
     /// Makes folders of a node into volumes
     #[command(hide = true)]
     LocalStorageProvisioner(extensions_local_storage::Arguments),
+    /// Keeps a machine as its cluster wants it
+    #[command(hide = true)]
+    GardenerNodeAgent(node_agent::Arguments),
     /// Makes StatefulSets of Etcd objects
     #[command(hide = true)]
     EtcdDruid(seed_etcd::Arguments),
     /// Routes connections to API servers by their TLS server name
     #[command(hide = true)]
     Gateway(seed_gateway::Arguments),
+    /// Carries what kube-apiserver sends to a shoot's machines
+    #[command(hide = true)]
+    TunnelServer(Box<seed_tunnel::Arguments>),
+    /// The machine's end of the tunnel
+    #[command(hide = true)]
+    TunnelClient(node_tunnel::Arguments),
+    /// Waits until a port accepts connections
+    #[command(hide = true)]
+    WaitForPort(wait_for_port::Arguments),
 }
 
 /// What can be asked of the cloud.
@@ -88,9 +104,19 @@ pub(crate) fn run(process: Process) -> anyhow::Result<()> {
             Process::CloudControllerManagerLocal(arguments) => {
                 extensions_provider_local::cloud_controller::run(arguments, shutdown).await?;
             }
+            Process::BridgeNetwork(arguments) => {
+                extensions_provider_local::bridge_network::run(arguments, shutdown).await?
+            }
             Process::LocalStorageProvisioner(arguments) => extensions_local_storage::run(arguments, shutdown).await?,
+            Process::GardenerNodeAgent(arguments) => node_agent::run(arguments, shutdown).await?,
             Process::EtcdDruid(arguments) => seed_etcd::run(arguments, shutdown).await?,
             Process::Gateway(arguments) => seed_gateway::run(arguments, shutdown).await?,
+            Process::TunnelServer(arguments) => seed_tunnel::run(*arguments, shutdown).await?,
+            Process::TunnelClient(arguments) => node_tunnel::run(arguments, shutdown).await?,
+            Process::WaitForPort(arguments) => shutdown
+                .run_until_cancelled(wait_for_port::run(&arguments))
+                .await
+                .unwrap_or(Ok(()))?,
         }
         Ok(())
     })

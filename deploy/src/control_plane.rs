@@ -70,11 +70,19 @@ impl ControlPlaneDeployer {
         self.all(&self.plan.network_policies).await
     }
 
-    /// The Service and the route to it.
+    /// The Services and the routes to them.
     pub async fn exposure(&self) -> Result<(), DeployError> {
         // No `..`, here and below: a new field must be applied before this compiles.
-        let Exposure { service, route } = &self.plan.exposure;
-        futures::try_join!(self.all([service]), self.all(route))?;
+        let Exposure {
+            service,
+            route,
+            tunnel_service,
+            tunnel_route,
+        } = &self.plan.exposure;
+        futures::try_join!(
+            self.all(std::iter::once(service).chain(tunnel_service)),
+            self.all(route.iter().chain(tunnel_route))
+        )?;
         Ok(())
     }
 

@@ -29,6 +29,8 @@ pub struct SecretsWish {
     pub has_nodes: bool,
     /// What is encrypted in etcd, as `resource` or `resource.group`.
     pub encrypted_resources: Vec<String>,
+    /// TLS server name of the tunnel's server; `None`: there is no tunnel.
+    pub tunnel_server_name: Option<String>,
 }
 
 /// All that was made.
@@ -44,6 +46,10 @@ pub struct ControlPlaneSecrets {
     pub ca_front_proxy: SigningAuthority,
     /// The authority of etcd's certificates.
     pub ca_etcd: SigningAuthority,
+    /// The authority of kubelets' serving certificates and of their client, the API server; only where there are nodes.
+    pub ca_kubelet: Option<SigningAuthority>,
+    /// The authority of the tunnel's server; only where there is a tunnel.
+    pub ca_vpn: Option<SigningAuthority>,
     /// Name of the Secret with the kubeconfig that all components share.
     pub generic_kubeconfig: String,
     /// A kubeconfig through the Service for the seed's own components: a member of `system:masters`.
@@ -55,6 +61,11 @@ const CA_CLIENT: &str = "ca-client";
 const CA_ETCD: &str = "ca-etcd";
 const CA_FRONT_PROXY: &str = "ca-front-proxy";
 const CA_KUBELET: &str = "ca-kubelet";
+const CA_VPN: &str = "ca-vpn";
+
+/// Who the tunnel's server is in the shoot. It is the name of a ServiceAccount, for roles to be bound to; it comes as a
+/// certificate, since a token could only be asked for once the API server runs, and its pod would wait for it.
+const TUNNEL_USER: &str = "system:serviceaccount:kube-system:tunnel-server";
 
 struct Authorities {
     ca: SigningAuthority,
@@ -62,6 +73,7 @@ struct Authorities {
     etcd: SigningAuthority,
     front_proxy: SigningAuthority,
     kubelet: Option<SigningAuthority>,
+    vpn: Option<SigningAuthority>,
 }
 
 struct Certificates {
@@ -71,6 +83,8 @@ struct Certificates {
     aggregator: Secret,
     internal: Secret,
     kubelet_client: Option<Secret>,
+    tunnel_server: Option<Secret>,
+    tunnel_client: Option<Secret>,
 }
 
 impl ControlPlaneSecrets {
@@ -100,6 +114,8 @@ impl ControlPlaneSecrets {
             ca_client: authorities.client,
             ca_front_proxy: authorities.front_proxy,
             ca_etcd: authorities.etcd,
+            ca_kubelet: authorities.kubelet,
+            ca_vpn: authorities.vpn,
             generic_kubeconfig: name(&generic),
         })
     }
@@ -135,11 +151,21 @@ fn names(
         encryption_configuration: name(encryption),
         controller_manager_access: access("kube-controller-manager"),
         scheduler_access: access("kube-scheduler"),
+        tunnel_server: certificates.tunnel_server.as_ref().map(name),
+        tunnel_client: certificates.tunnel_client.as_ref().map(name),
     }
 }
 
 fn name(secret: &Secret) -> String {
     secret.metadata.name.clone().unwrap_or_default()
+}
+
+/// Makes something only when it is wished.
+async fn made_if<T>(
+    wished: bool,
+    making: impl Future<Output = Result<T, SecretsError>>,
+) -> Result<Option<T>, SecretsError> {
+    if wished { making.await.map(Some) } else { Ok(None) }
 }
 
 async fn authorities<S: SecretStore>(
@@ -152,21 +178,16 @@ async fn authorities<S: SecretStore>(
         AuthorityWish::new(CA_ETCD, "etcd"),
         AuthorityWish::new(CA_FRONT_PROXY, "front-proxy"),
         AuthorityWish::new(CA_KUBELET, "kubelet"),
+        AuthorityWish::new(CA_VPN, "vpn"),
     ];
-    let [ca, client, etcd, front_proxy, kubelet] = &wishes;
-    let kubelet = async {
-        if wish.has_nodes {
-            manager.authority(kubelet).await.map(Some)
-        } else {
-            Ok(None)
-        }
-    };
-    let (ca, client, etcd, front_proxy, kubelet) = try_join!(
+    let [ca, client, etcd, front_proxy, kubelet, vpn] = &wishes;
+    let (ca, client, etcd, front_proxy, kubelet, vpn) = try_join!(
         manager.authority(ca),
         manager.authority(client),
         manager.authority(etcd),
         manager.authority(front_proxy),
-        kubelet,
+        made_if(wish.has_nodes, manager.authority(kubelet)),
+        made_if(wish.tunnel_server_name.is_some(), manager.authority(vpn)),
     )?;
     Ok(Authorities {
         ca,
@@ -174,6 +195,7 @@ async fn authorities<S: SecretStore>(
         etcd,
         front_proxy,
         kubelet,
+        vpn,
     })
 }
 
@@ -197,20 +219,23 @@ async fn certificates<S: SecretStore>(
         "system:kube-apiserver:kubelet",
         &[],
     );
-    let kubelet_client = async {
-        if wish.has_nodes {
-            manager.certificate(&kubelet).await.map(Some)
-        } else {
-            Ok(None)
-        }
-    };
-    let (server, etcd_server, etcd_client, aggregator, internal, kubelet_client) = try_join!(
+    let tunnel = wish.tunnel_server_name.clone();
+    let tunnel_server = CertificateWish::server(
+        "vpn-seed-server",
+        CA_VPN,
+        tunnel.clone().into_iter().collect(),
+        Vec::new(),
+    );
+    let tunnel_client = CertificateWish::client("tunnel-server-client", CA_CLIENT, TUNNEL_USER, &[]);
+    let (server, etcd_server, etcd_client, aggregator, internal, kubelet_client, tunnel_server, tunnel_client) = try_join!(
         manager.certificate(&server),
         manager.certificate(&etcd_server),
         manager.certificate(&etcd_client),
         manager.certificate(&aggregator),
         manager.certificate(&internal),
-        kubelet_client,
+        made_if(wish.has_nodes, manager.certificate(&kubelet)),
+        made_if(tunnel.is_some(), manager.certificate(&tunnel_server)),
+        made_if(tunnel.is_some(), manager.certificate(&tunnel_client)),
     )?;
     Ok(Certificates {
         server,
@@ -219,6 +244,8 @@ async fn certificates<S: SecretStore>(
         aggregator,
         internal,
         kubelet_client,
+        tunnel_server,
+        tunnel_client,
     })
 }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use landscape::images::{Image, Layer, NamedImage, Pushed, push};
+use landscape::images::{Image, Layer, NamedImage, Pushed, Stage, push};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -88,9 +88,11 @@ fn image(repository: &str, program: &Path) -> NamedImage {
     let image = Image {
         layers: vec![layer],
         entrypoint: vec!["/usr/local/bin/program".to_owned()],
+        ..Image::default()
     };
     NamedImage {
         name: "one",
+        stage: Stage::Seed,
         repository: repository.to_owned(),
         tag: "1".to_owned(),
         image,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context;
-use landscape::up::{Console, Extent, Settings, Summary, up};
+use landscape::up::{Console, Extent, SHOOT_HAS_MACHINES, Settings, Summary, up};
 use landscape_upstream::{Cache, KUBERNETES};
 use lib_clock::SystemClock;
 use owo_colors::{OwoColorize, Stream};
@@ -102,6 +102,12 @@ fn text(summary: &Summary, name: &str, until: Extent, own_kubectl: Option<&str>)
     if summary.changed {
         text.push('\n');
     }
+    for notice in &summary.notices {
+        text.push_str(&format!(
+            "{}\n\n",
+            notice.if_supports_color(Stream::Stdout, |text| text.yellow())
+        ));
+    }
     text.push_str("Next:\n");
     for command in next_commands(name, until, own_kubectl) {
         text.push_str(&format!("  {command}\n"));
@@ -122,10 +128,22 @@ fn next_commands(name: &str, until: Extent, own_kubectl: Option<&str>) -> Vec<St
         add("garden", "garden", "get shoots --all-namespaces");
     }
     if until == Extent::Shoot {
-        add("shoot dev/first", "first", "get namespaces");
+        let request = if SHOOT_HAS_MACHINES {
+            "get nodes"
+        } else {
+            "get namespaces"
+        };
+        add("shoot dev/first", "first", request);
     }
     if until >= Extent::Garden {
-        commands.push("kubectl --kubeconfig garden.yaml apply -f examples/shoot-workerless.yaml".to_owned());
+        let example = if SHOOT_HAS_MACHINES {
+            "shoot"
+        } else {
+            "shoot-workerless"
+        };
+        commands.push(format!(
+            "kubectl --kubeconfig garden.yaml apply -f examples/{example}.yaml"
+        ));
     }
     commands.push(format!("kubeception down{name}"));
     commands
@@ -156,6 +174,7 @@ mod tests {
             phases,
             took: Duration::from_millis(4230),
             changed,
+            notices: Vec::new(),
         }
     }
 
@@ -165,6 +184,17 @@ mod tests {
         assert!(text.contains("Landscape local is up after 4.2 s."), "{text}");
         assert!(text.contains("  local cloud                     0.3 s\n"), "{text}");
         assert!(!text.contains("seed machine"), "what was there is not listed: {text}");
+    }
+
+    #[test]
+    fn what_the_user_should_know_is_said() {
+        let notices = vec!["The shoot dev/first is workerless.".to_owned()];
+        let summary = Summary {
+            notices,
+            ..summary(false)
+        };
+        let text = text(&summary, "", Extent::Shoot, None);
+        assert!(text.contains("The shoot dev/first is workerless.\n\nNext:"), "{text}");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use cloud_client::{Client, DnsRecord, LoadBalancer, Machine, Network};
+use cloud_client::{Client, DnsRecord, LoadBalancer, Machine, Network, Route, SecurityGroup};
 use landscape::Status;
 use lib_clock::SystemClock;
 
@@ -44,9 +44,11 @@ pub(crate) fn show_status(arguments: &ShowStatus) -> anyhow::Result<()> {
 pub(crate) fn list_cloud(arguments: &CloudList) -> anyhow::Result<()> {
     become_root()?;
     let client = Client::unix(cloud_client::socket_path(&arguments.name.name()));
-    let (networks, machines, load_balancers, records) = runtime()?.block_on(async {
+    let (networks, routes, groups, machines, load_balancers, records) = runtime()?.block_on(async {
         tokio::try_join!(
             client.list::<Network>(),
+            client.list::<Route>(),
+            client.list::<SecurityGroup>(),
             client.list::<Machine>(),
             client.list::<LoadBalancer>(),
             client.list::<DnsRecord>()
@@ -55,38 +57,44 @@ pub(crate) fn list_cloud(arguments: &CloudList) -> anyhow::Result<()> {
     let mut output = io::stdout();
     if arguments.output == Output::Json {
         let all = serde_json::json!({
-            "networks": networks, "machines": machines, "loadBalancers": load_balancers, "records": records,
+            "networks": networks, "routes": routes, "securityGroups": groups, "machines": machines,
+            "loadBalancers": load_balancers, "records": records,
         });
         return Ok(writeln!(output, "{}", serde_json::to_string_pretty(&all)?)?);
     }
-    for network in networks {
-        writeln!(
-            output,
-            "network        {:<40} {}  {:?}",
-            network.name, network.spec.cidr, network.status.phase
+    let mut line = |kind: &str, name: &str, rest: String| writeln!(output, "{kind:<14} {name:<40} {rest}");
+    for it in networks {
+        line("network", &it.name, format!("{}  {:?}", it.spec.cidr, it.status.phase))?;
+    }
+    for it in routes {
+        let (destination, via) = (it.spec.destination, it.spec.via);
+        line(
+            "route",
+            &it.name,
+            format!("{destination} via {via}  {:?}", it.status.phase),
         )?;
     }
-    for machine in machines {
-        writeln!(
-            output,
-            "machine        {:<40} {}  {:?}",
-            machine.name, machine.status.address, machine.status.phase
+    for it in groups {
+        let (rules, machines) = (it.spec.rules.len(), it.status.machines.len());
+        let rest = format!("{rules} rules, {machines} machines  {:?}", it.status.phase);
+        line("security group", &it.name, rest)?;
+    }
+    for it in machines {
+        line(
+            "machine",
+            &it.name,
+            format!("{}  {:?}", it.status.address, it.status.phase),
         )?;
     }
-    for balancer in load_balancers {
-        writeln!(
-            output,
-            "load balancer  {:<40} {}  {:?}",
-            balancer.name, balancer.status.address, balancer.status.phase
+    for it in load_balancers {
+        line(
+            "load balancer",
+            &it.name,
+            format!("{}  {:?}", it.status.address, it.status.phase),
         )?;
     }
-    for record in records {
-        writeln!(
-            output,
-            "record         {:<40} {}",
-            record.name,
-            record.spec.values.join(", ")
-        )?;
+    for it in records {
+        line("record", &it.name, it.spec.values.join(", "))?;
     }
     Ok(())
 }

@@ -8,6 +8,8 @@ use lib_clock::{Clock, ManualClock};
 use lib_pki::CertificateInfo;
 use parking_lot::Mutex;
 
+use crate::{ControlPlaneSecrets, SecretsWish};
+
 use super::{
     metadata::{label, name, text},
     *,
@@ -335,4 +337,49 @@ async fn another_managers_secrets_are_left_alone() {
     world.options.identity = "gardener-operator".to_owned();
     assert_eq!(world.manager().await.cleanup().await.unwrap(), Vec::<String>::new());
     assert_eq!(world.names().len(), 2);
+}
+
+fn wish(tunnel: Option<&str>) -> SecretsWish {
+    SecretsWish {
+        cluster_name: "shoot--dev--first".to_owned(),
+        service: "kube-apiserver".to_owned(),
+        etcd: "etcd-main".to_owned(),
+        hostnames: vec!["api.first.dev.shoots.example.org".to_owned()],
+        addresses: vec!["100.64.0.1".parse().unwrap()],
+        has_nodes: tunnel.is_some(),
+        encrypted_resources: vec!["secrets".to_owned()],
+        tunnel_server_name: tunnel.map(str::to_owned),
+    }
+}
+
+#[tokio::test]
+async fn a_cluster_with_machines_has_certificates_for_kubelets_and_the_tunnel() {
+    let world = World::new();
+    let tunnel = "tunnel.first.dev.internal.example.org";
+    let made = ControlPlaneSecrets::make(&world.manager().await, &wish(Some(tunnel)))
+        .await
+        .unwrap();
+    let secret = |name: &Option<String>| world.store.secrets.lock()[name.as_ref().unwrap()].clone();
+    let info = |secret: &Secret| CertificateInfo::from_pem(text(secret, "tls.crt").unwrap()).unwrap();
+    let server = info(&secret(&made.names.tunnel_server));
+    assert_eq!(server.dns_names, [tunnel]);
+    let client = info(&secret(&made.names.tunnel_client));
+    assert_eq!(client.common_name, "system:serviceaccount:kube-system:tunnel-server");
+    assert!(client.organizations.is_empty());
+    assert!(made.ca_vpn.is_some() && made.ca_kubelet.is_some() && made.names.kubelet_client.is_some());
+}
+
+#[tokio::test]
+async fn a_cluster_without_machines_has_none() {
+    let world = World::new();
+    let made = ControlPlaneSecrets::make(&world.manager().await, &wish(None))
+        .await
+        .unwrap();
+    assert!(made.ca_vpn.is_none() && made.ca_kubelet.is_none());
+    assert!(made.names.tunnel_server.is_none() && made.names.tunnel_client.is_none());
+    let secrets = world.store.secrets.lock();
+    let for_machines = secrets
+        .keys()
+        .find(|name| name.contains("vpn") || name.contains("kubelet"));
+    assert_eq!(for_machines, None);
 }

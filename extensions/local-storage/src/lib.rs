@@ -2,7 +2,8 @@
 //!
 //! In: claims of a StorageClass whose provisioner is [`PROVISIONER`] and that were given a node. Out: a directory on that
 //! node, a PersistentVolume bound to the claim and to the node; and, once the claim is gone, neither. One instance works
-//! for one node, on a directory of the host that is mounted into its pod. Absent: quotas, snapshots, expansion.
+//! for one node, on a directory of the host that is mounted into its pod; of volumes whose node is gone, any instance removes the
+//! object. Absent: quotas, snapshots, expansion.
 //!
 //! **Invariant:** data is removed only if the volume was released, its class says `Delete`, and its claim does not exist;
 //! and nothing outside the volumes' directory is ever touched.

@@ -28,7 +28,8 @@ const STORAGE_PROVISIONER: [&str; 2] = [
 const SELECTED_NODE: &str = "volume.kubernetes.io/selected-node";
 /// Set on volumes; kube-controller-manager then leaves their removal to us.
 const PROVISIONED_BY: &str = "pv.kubernetes.io/provisioned-by";
-const HOSTNAME_LABEL: &str = "kubernetes.io/hostname";
+/// The node as volumes name it.
+pub(crate) const HOSTNAME_LABEL: &str = "kubernetes.io/hostname";
 
 /// What a claim asks for that cannot be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -164,15 +165,38 @@ pub(crate) struct Removal {
 /// Everything must fit: its name, its path, its node. A volume that somebody made by hand, with a path of his own, is
 /// never removed.
 pub(crate) fn removal_of(volume: &PersistentVolume, node: &NodeIdentity, host_root: &Path) -> Option<Removal> {
+    let here = volume.spec.as_ref()?.node_affinity.as_ref() == Some(&only_on(node));
+    released(volume, host_root).filter(|_| here)
+}
+
+/// The same for a volume on another node, with that node's label `kubernetes.io/hostname`.
+pub(crate) fn removal_elsewhere(
+    volume: &PersistentVolume,
+    node: &NodeIdentity,
+    host_root: &Path,
+) -> Option<(Removal, String)> {
+    let removal = released(volume, host_root)?;
+    let affinity = volume.spec.as_ref()?.node_affinity.as_ref()?;
+    let term = affinity.required.as_ref()?.node_selector_terms.first()?;
+    let hostname = term.match_expressions.as_ref()?.first()?.values.as_ref()?.first()?;
+    let other = NodeIdentity {
+        name: String::new(),
+        hostname: hostname.clone(),
+    };
+    let only_there = *affinity == only_on(&other) && *hostname != node.hostname;
+    only_there.then(|| (removal, hostname.clone()))
+}
+
+/// Whether the volume is one of ours, wherever, that was released to be deleted.
+fn released(volume: &PersistentVolume, host_root: &Path) -> Option<Removal> {
     let spec = volume.spec.as_ref()?;
     let annotations = volume.metadata.annotations.as_ref()?;
     let ours = annotations.get(PROVISIONED_BY).is_some_and(|name| name == PROVISIONER);
     let released = volume.status.as_ref()?.phase.as_deref() == Some("Released");
     let delete = spec.persistent_volume_reclaim_policy.as_deref() == Some("Delete");
-    let here = spec.node_affinity.as_ref() == Some(&only_on(node));
     let directory = VolumeName::new(volume.metadata.name.as_deref()?).ok()?;
     let path_fits = Path::new(&spec.local.as_ref()?.path) == host_root.join(directory.as_str());
-    if !(ours && released && delete && here && path_fits) {
+    if !(ours && released && delete && path_fits) {
         return None;
     }
     let claim = spec.claim_ref.as_ref()?;

@@ -16,14 +16,17 @@ use k8s_openapi::api::{
 };
 use kube::{
     Api, Client, ResourceExt as _,
-    api::PostParams,
+    api::{ListParams, PostParams},
     runtime::events::{Event, EventType, Recorder, Reporter},
 };
 use lib_error_chain::ErrorChain;
 
 use crate::{
     directories::{Directories, DirectoryError, VolumeName},
-    plan::{Impossible, NodeIdentity, PROVISIONER, claim_reference, is_ours, removal_of, volume_name, volume_of},
+    plan::{
+        HOSTNAME_LABEL, Impossible, NodeIdentity, PROVISIONER, Removal, claim_reference, is_ours, removal_elsewhere,
+        removal_of, volume_name, volume_of,
+    },
 };
 
 /// A claim that still exists holds its volume, though the volume says that it was released: somebody must look.
@@ -110,7 +113,7 @@ impl Provisioner {
             .get(&options.node)
             .await
             .map_err(failed("read the node"))?;
-        let hostname = node.labels().get("kubernetes.io/hostname").cloned();
+        let hostname = node.labels().get(HOSTNAME_LABEL).cloned();
         let node = NodeIdentity {
             hostname: hostname.unwrap_or_else(|| options.node.clone()),
             name: options.node,
@@ -186,20 +189,14 @@ impl Provisioner {
     }
 
     /// Removes the volume and its data if it was released for that and its claim does not exist.
+    ///
+    /// Of a volume on a node that is gone there is nothing left but the object; whoever sees it first removes it.
     pub async fn reclaim(&self, volume: &PersistentVolume) -> Result<(), ReconcileError> {
         let Some(removal) = removal_of(volume, &self.node, &self.host_root) else {
-            return Ok(());
+            return self.reclaim_left_behind(volume).await;
         };
         let name = volume.name_any();
-        let claims: Api<PersistentVolumeClaim> = Api::namespaced(self.client.clone(), &removal.claim_namespace);
-        let claim = claims
-            .get_opt(&removal.claim_name)
-            .await
-            .map_err(failed("look for the claim"))?;
-        if claim.is_some_and(|claim| claim.metadata.uid.as_deref() == Some(&removal.claim_uid)) {
-            let claim = format!("{}/{}", removal.claim_namespace, removal.claim_name);
-            return Err(ReconcileError::ClaimExists { volume: name, claim });
-        }
+        self.check_claim(&name, &removal).await?;
         let api: Api<PersistentVolume> = Api::all(self.client.clone());
         // The event may be old: what is removed must be released now.
         let current = api.get_opt(&name).await.map_err(failed("read the volume"))?;
@@ -219,6 +216,42 @@ impl Provisioner {
         if current.metadata.deletion_timestamp.is_none() {
             let uid = current.uid().unwrap_or_default();
             delete_uid(&api, &name, &uid).await.map_err(ReconcileError::Delete)?;
+        }
+        Ok(())
+    }
+
+    async fn reclaim_left_behind(&self, volume: &PersistentVolume) -> Result<(), ReconcileError> {
+        let Some((removal, hostname)) = removal_elsewhere(volume, &self.node, &self.host_root) else {
+            return Ok(());
+        };
+        let nodes: Api<Node> = Api::all(self.client.clone());
+        let on_it = ListParams::default().labels(&format!("{HOSTNAME_LABEL}={hostname}"));
+        let found = nodes.list(&on_it).await.map_err(failed("look for the volume's node"))?;
+        if !found.items.is_empty() {
+            return Ok(());
+        }
+        let name = volume.name_any();
+        self.check_claim(&name, &removal).await?;
+        let api: Api<PersistentVolume> = Api::all(self.client.clone());
+        let uid = volume.uid().unwrap_or_default();
+        if delete_uid(&api, &name, &uid).await.map_err(ReconcileError::Delete)? {
+            tracing::info!(volume = %name, node = %hostname, "removed a released volume whose node is gone");
+        }
+        Ok(())
+    }
+
+    /// A claim that exists holds its volume.
+    async fn check_claim(&self, volume: &str, removal: &Removal) -> Result<(), ReconcileError> {
+        let claims: Api<PersistentVolumeClaim> = Api::namespaced(self.client.clone(), &removal.claim_namespace);
+        let claim = claims
+            .get_opt(&removal.claim_name)
+            .await
+            .map_err(failed("look for the claim"))?;
+        if claim.is_some_and(|claim| claim.metadata.uid.as_deref() == Some(&removal.claim_uid)) {
+            return Err(ReconcileError::ClaimExists {
+                volume: volume.to_owned(),
+                claim: format!("{}/{}", removal.claim_namespace, removal.claim_name),
+            });
         }
         Ok(())
     }

@@ -227,3 +227,29 @@ async fn a_removal_that_was_interrupted_is_finished() {
     world.reclaim().await.unwrap();
     assert_eq!(world.cluster.get(VOLUME), None);
 }
+
+#[tokio::test]
+async fn a_volume_whose_node_is_gone_goes_and_one_whose_node_is_there_stays() {
+    let world = World::released().await;
+    world.delete_claim().await;
+    let move_to = |hostname: &str| {
+        let mut volume = world.cluster.get(VOLUME).unwrap();
+        let term = "/spec/nodeAffinity/required/nodeSelectorTerms/0/matchExpressions/0/values/0";
+        *volume.pointer_mut(term).unwrap() = json!(hostname);
+        world.cluster.insert(&volume);
+    };
+    world.cluster.insert(&json!({
+        "apiVersion": "v1", "kind": "Node",
+        "metadata": { "name": "other", "labels": { "kubernetes.io/hostname": "other" } },
+    }));
+    move_to("other");
+    world.reclaim().await.unwrap();
+    assert!(world.cluster.get(VOLUME).is_some());
+    move_to("gone");
+    world.reclaim().await.unwrap();
+    assert_eq!(world.cluster.get(VOLUME), None);
+    assert!(
+        world.directory().exists(),
+        "another node's volume is no business of ours"
+    );
+}

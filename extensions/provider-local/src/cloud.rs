@@ -1,14 +1,21 @@
 //! The cloud as the provider sees it: behind a trait, so that tests bring a cloud of their own, and reached by name.
 
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
+mod refusal; // what the cloud's errors mean to Gardener
+mod remote; // the cloud over its API
+
+use std::{collections::BTreeMap, path::PathBuf};
 
 use async_trait::async_trait;
-use cloud_client::{Client, DnsRecord, DnsRecordSpec, ErrorCode, LoadBalancer, LoadBalancerSpec};
+use cloud_client::{
+    DnsRecordSpec, ErrorCode, LoadBalancer, LoadBalancerSpec, Machine, MachineSpec, Network, NetworkSpec, Route,
+    RouteSpec, SecurityGroupSpec,
+};
 use k8s_openapi::api::core::v1::Secret;
 use lib_resolve::{ResolveError, Resolver};
 
-/// A record is written within milliseconds, a load balancer within a second.
-const DEADLINE: Duration = Duration::from_secs(30);
+pub(crate) use self::refusal::{driver_error, refused};
+pub use self::remote::RemoteCloud;
+
 /// Key of a credentials Secret with the API's address, `http://host:port`.
 pub const ENDPOINT_KEY: &str = "endpoint";
 /// Key of a credentials Secret with the bearer token.
@@ -49,17 +56,77 @@ impl CloudError {
     }
 }
 
-/// What is asked of the cloud. All of it is idempotent.
+/// What is asked of the cloud. All of it is idempotent; what is deleted may not exist.
 #[async_trait]
 pub trait Cloud: Send + Sync + 'static {
     /// Makes the record be as specified.
     async fn put_record(&self, spec: &DnsRecordSpec) -> Result<(), CloudError>;
     /// Removes the record `<name>:<type>`.
     async fn delete_record(&self, key: &str) -> Result<(), CloudError>;
+
+    /// Makes the network be as specified, its router with it.
+    async fn put_network(&self, name: &str, spec: &NetworkSpec) -> Result<Network, CloudError>;
+    /// The network, if there is one.
+    async fn network(&self, name: &str) -> Result<Option<Network>, CloudError>;
+    /// Removes the network.
+    async fn delete_network(&self, name: &str) -> Result<(), CloudError>;
+
+    /// Makes the security group be as specified.
+    async fn put_security_group(&self, name: &str, spec: &SecurityGroupSpec) -> Result<(), CloudError>;
+    /// Removes the security group.
+    async fn delete_security_group(&self, name: &str) -> Result<(), CloudError>;
+
+    /// Makes the route be as specified.
+    async fn put_route(&self, name: &str, spec: &RouteSpec) -> Result<Route, CloudError>;
+    /// All routes.
+    async fn routes(&self) -> Result<Vec<Route>, CloudError>;
+    /// Removes the route.
+    async fn delete_route(&self, name: &str) -> Result<(), CloudError>;
+
+    /// Makes the machine, or finds it made; it may still boot.
+    async fn put_machine(&self, name: &str, spec: &MachineSpec) -> Result<Machine, CloudError>;
+    /// The machine, if there is one.
+    async fn machine(&self, name: &str) -> Result<Option<Machine>, CloudError>;
+    /// The machines that have all these tags.
+    async fn machines(&self, tags: &BTreeMap<String, String>) -> Result<Vec<Machine>, CloudError>;
+    /// Removes the machine.
+    async fn delete_machine(&self, name: &str) -> Result<(), CloudError>;
+    /// The last bytes that the machine wrote to its console; none when there is no such machine.
+    async fn console(&self, machine: &str, bytes: u64) -> Result<String, CloudError>;
+
     /// Makes the load balancer be as specified, and returns it with its address.
     async fn put_load_balancer(&self, name: &str, spec: &LoadBalancerSpec) -> Result<LoadBalancer, CloudError>;
+    /// All load balancers.
+    async fn load_balancers(&self) -> Result<Vec<LoadBalancer>, CloudError>;
     /// Removes the load balancer.
     async fn delete_load_balancer(&self, name: &str) -> Result<(), CloudError>;
+}
+
+/// Which cloud an object belongs to.
+#[async_trait]
+pub trait Clouds: Send + Sync + 'static {
+    /// The cloud that the object's Secret names, or the default.
+    async fn cloud_of(&self, secret: Option<&Secret>) -> Result<Box<dyn Cloud>, CloudError>;
+}
+
+/// Clouds reached over their API.
+#[derive(Clone, Debug, Default)]
+pub struct RemoteClouds {
+    /// Resolves the clouds' names.
+    pub resolver: Resolver,
+    /// Where the cloud is when an object's Secret does not say so.
+    pub default: CloudArguments,
+}
+
+#[async_trait]
+impl Clouds for RemoteClouds {
+    async fn cloud_of(&self, secret: Option<&Secret>) -> Result<Box<dyn Cloud>, CloudError> {
+        let credentials = match secret.and_then(Credentials::from_secret) {
+            Some(credentials) => credentials,
+            None => Credentials::from_arguments(&self.default).await?,
+        };
+        Ok(Box::new(RemoteCloud::new(self.resolver.clone(), credentials)))
+    }
 }
 
 /// Where the cloud is, and the right to use it, as flags and environment say it.
@@ -123,95 +190,9 @@ impl Credentials {
     }
 }
 
-/// The cloud over its API.
-#[derive(Clone, Debug)]
-pub struct RemoteCloud {
-    resolver: Resolver,
-    credentials: Credentials,
-}
-
-impl RemoteCloud {
-    /// Nothing is connected yet; names are resolved at every use.
-    pub fn new(resolver: Resolver, credentials: Credentials) -> Self {
-        Self { resolver, credentials }
-    }
-
-    async fn client(&self) -> Result<Client, CloudError> {
-        let (host, port) = split_endpoint(&self.credentials.endpoint)?;
-        let addresses = self.resolver.resolve(&host).await.map_err(CloudError::Resolve)?;
-        let address = addresses
-            .first()
-            .copied()
-            .ok_or_else(|| CloudError::Endpoint(self.credentials.endpoint.clone()))?;
-        Ok(Client::tcp(SocketAddr::new(address, port), &self.credentials.token).with_deadline(DEADLINE))
-    }
-}
-
-/// Host and port of `http://host:port`.
-fn split_endpoint(endpoint: &str) -> Result<(String, u16), CloudError> {
-    let wrong = || CloudError::Endpoint(endpoint.to_owned());
-    let authority = endpoint
-        .strip_prefix("http://")
-        .ok_or_else(wrong)?
-        .trim_end_matches('/');
-    let (host, port) = authority.rsplit_once(':').ok_or_else(wrong)?;
-    let port = port.parse().map_err(|_| wrong())?;
-    if host.is_empty() || host.contains('/') {
-        Err(wrong())
-    } else {
-        Ok((host.to_owned(), port))
-    }
-}
-
-fn call(error: cloud_client::Error) -> CloudError {
-    CloudError::Call(Box::new(error))
-}
-
-#[async_trait]
-impl Cloud for RemoteCloud {
-    async fn put_record(&self, spec: &DnsRecordSpec) -> Result<(), CloudError> {
-        self.client()
-            .await?
-            .put::<DnsRecord>(&spec.key(), spec)
-            .await
-            .map(drop)
-            .map_err(call)
-    }
-
-    async fn delete_record(&self, key: &str) -> Result<(), CloudError> {
-        self.client().await?.delete::<DnsRecord>(key).await.map_err(call)
-    }
-
-    async fn put_load_balancer(&self, name: &str, spec: &LoadBalancerSpec) -> Result<LoadBalancer, CloudError> {
-        self.client().await?.put::<LoadBalancer>(name, spec).await.map_err(call)
-    }
-
-    async fn delete_load_balancer(&self, name: &str) -> Result<(), CloudError> {
-        self.client().await?.delete::<LoadBalancer>(name).await.map_err(call)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn endpoints_have_a_host_and_a_port() {
-        let split = |endpoint| split_endpoint(endpoint).ok();
-        assert_eq!(split("http://cloud.local:8080"), Some(("cloud.local".to_owned(), 8080)));
-        assert_eq!(split("http://172.30.0.1:8080/"), Some(("172.30.0.1".to_owned(), 8080)));
-        for wrong in [
-            "",
-            "cloud:8080",
-            "https://cloud:8080",
-            "http://cloud",
-            "http://:1",
-            "http://a/b:1",
-            "http://a:99999",
-        ] {
-            assert_eq!(split(wrong), None, "{wrong}");
-        }
-    }
 
     #[test]
     fn a_token_is_never_printed() {

@@ -7,39 +7,10 @@ use api::{
     extensions::v1alpha1::{DnsRecord, DnsRecordType},
 };
 use async_trait::async_trait;
-use cloud_client::{DnsRecordSpec, ErrorCode, RecordType};
+use cloud_client::{DnsRecordSpec, RecordType};
 use extensions_sdk::{Actuator, ActuatorError, Request};
-use k8s_openapi::api::core::v1::Secret;
-use lib_resolve::Resolver;
 
-use crate::cloud::{Cloud, CloudArguments, CloudError, Credentials, RemoteCloud};
-
-/// Which cloud a record belongs to.
-#[async_trait]
-pub trait Clouds: Send + Sync + 'static {
-    /// The cloud that the record's Secret names, or the default.
-    async fn cloud_of(&self, secret: Option<&Secret>) -> Result<Box<dyn Cloud>, CloudError>;
-}
-
-/// Clouds reached over their API.
-#[derive(Clone, Debug, Default)]
-pub struct RemoteClouds {
-    /// Resolves the clouds' names.
-    pub resolver: Resolver,
-    /// Where the cloud is when a record's Secret does not say so.
-    pub default: CloudArguments,
-}
-
-#[async_trait]
-impl Clouds for RemoteClouds {
-    async fn cloud_of(&self, secret: Option<&Secret>) -> Result<Box<dyn Cloud>, CloudError> {
-        let credentials = match secret.and_then(Credentials::from_secret) {
-            Some(credentials) => credentials,
-            None => Credentials::from_arguments(&self.default).await?,
-        };
-        Ok(Box::new(RemoteCloud::new(self.resolver.clone(), credentials)))
-    }
-}
+use crate::cloud::{Clouds, refused};
 
 /// Makes and removes the cloud's records for DNSRecords.
 #[derive(Clone, Debug)]
@@ -91,20 +62,4 @@ fn record_of(record: &DnsRecord) -> Result<DnsRecordSpec, ActuatorError> {
         spec.ttl = ttl;
     }
     Ok(spec)
-}
-
-/// The error with the causes that Gardener's users know.
-fn refused(step: String, error: CloudError) -> ActuatorError {
-    let cause = match error.code() {
-        Some(ErrorCode::Unauthorized) => Some(KnownCause::InfraUnauthenticated),
-        Some(ErrorCode::Invalid) => Some(KnownCause::ConfigurationProblem),
-        Some(ErrorCode::Exhausted) => Some(KnownCause::InfraResourcesDepleted),
-        Some(ErrorCode::InUse) => Some(KnownCause::InfraDependencies),
-        _ => None,
-    };
-    let failed = ActuatorError::new(step).caused_by(error);
-    match cause {
-        Some(cause) => failed.with_code(cause),
-        None => failed,
-    }
 }

@@ -1,13 +1,17 @@
-//! What every actuator must pass: idempotence, changes, deletion, repetition after a crash.
+//! What every provider must pass: idempotence, changes, deletion, repetition after a crash.
 //!
-//! In: an actuator, an object, and eyes to see what it made. Out: the first broken promise, as an error.
+//! In: an actuator, an object, and eyes to see what it made; or a driver of machines and a machine. Out: the first broken
+//! promise, as an error.
+
+mod machines; // what drivers of machines must pass
 
 use std::fmt::Debug;
 
 use api::extensions::v1alpha1::{Cluster, DnsRecord};
 use k8s_openapi::api::core::v1::Secret;
 
-use crate::{Actuator, ActuatorError, ExtensionKind, Request};
+pub use self::machines::machines;
+use crate::{Actuator, ActuatorError, ExtensionKind, Request, machine::DriverError};
 
 /// A promise that an actuator broke.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +24,14 @@ pub enum Violation {
         /// Why.
         source: ActuatorError,
     },
+    /// A function of a driver failed that must not.
+    #[error("{step} failed")]
+    Driver {
+        /// Which one, and when.
+        step: &'static str,
+        /// Why.
+        source: DriverError,
+    },
     /// What is there is not what must be there.
     #[error("after {step} there is {actual}, not {expected}")]
     Unexpected {
@@ -30,6 +42,60 @@ pub enum Violation {
         /// What the object says.
         expected: String,
     },
+}
+
+/// An object, its change, and what there must be at each point.
+#[derive(Debug)]
+pub struct Case<'a, K, T> {
+    /// The object as it is made.
+    pub object: &'a K,
+    /// The same object, later.
+    pub changed: &'a K,
+    /// The shoot's `Cluster`.
+    pub cluster: Option<&'a Cluster>,
+    /// The Secret with the credentials.
+    pub secret: Option<&'a Secret>,
+    /// What is seen while there is nothing.
+    pub nothing: T,
+    /// What is seen when the object is made.
+    pub made: T,
+    /// What is seen when the change is made.
+    pub changed_to: T,
+}
+
+/// What actuators of every kind must pass; `look` tells what there is.
+pub async fn actuator<K, A, T, F, L>(actuator: &A, case: &Case<'_, K, T>, look: L) -> Result<(), Violation>
+where
+    K: ExtensionKind,
+    A: Actuator<K>,
+    T: PartialEq + Debug,
+    L: Fn() -> F,
+    F: Future<Output = T>,
+{
+    let suite = Suite {
+        actuator,
+        secret: case.secret,
+        cluster: case.cluster,
+    };
+    let (object, changed) = (case.object, case.changed);
+    suite.delete("deletion of what never was", object).await?;
+    expect("deletion of what never was", &look().await, &case.nothing)?;
+    let first = suite.reconcile("creation", object).await?;
+    expect("creation", &look().await, &case.made)?;
+    let second = suite.reconcile("repetition", object).await?;
+    expect("repetition", &look().await, &case.made)?;
+    let status = |status: &K::Status| serde_json::to_string(status).unwrap_or_default();
+    expect("repetition", &status(&second), &status(&first))?;
+    suite.reconcile("a change", changed).await?;
+    expect("a change", &look().await, &case.changed_to)?;
+    suite.migrate("migration", changed).await?;
+    expect("migration", &look().await, &case.changed_to)?;
+    suite.restore("restoration", changed).await?;
+    expect("restoration", &look().await, &case.changed_to)?;
+    suite.delete("deletion", changed).await?;
+    expect("deletion", &look().await, &case.nothing)?;
+    suite.delete("repeated deletion", changed).await?;
+    expect("repeated deletion", &look().await, &case.nothing)
 }
 
 /// What actuators of `DNSRecord`s must pass.
@@ -48,32 +114,21 @@ where
     L: Fn() -> F,
     F: Future<Output = Vec<String>>,
 {
-    let suite = Suite {
-        actuator,
-        secret,
-        cluster: None,
-    };
     let wished = |record: &DnsRecord| {
         let mut values = record.spec.values.clone();
         values.sort();
         values
     };
-    suite.delete("deletion of what never was", record).await?;
-    expect("deletion of what never was", &look().await, &Vec::new())?;
-    suite.reconcile("creation", record).await?;
-    expect("creation", &look().await, &wished(record))?;
-    suite.reconcile("repetition", record).await?;
-    expect("repetition", &look().await, &wished(record))?;
-    suite.reconcile("a change", changed).await?;
-    expect("a change", &look().await, &wished(changed))?;
-    suite.migrate("migration", changed).await?;
-    expect("migration", &look().await, &wished(changed))?;
-    suite.restore("restoration", changed).await?;
-    expect("restoration", &look().await, &wished(changed))?;
-    suite.delete("deletion", changed).await?;
-    expect("deletion", &look().await, &Vec::new())?;
-    suite.delete("repeated deletion", changed).await?;
-    expect("repeated deletion", &look().await, &Vec::new())
+    let case = Case {
+        object: record,
+        changed,
+        cluster: None,
+        secret,
+        nothing: Vec::new(),
+        made: wished(record),
+        changed_to: wished(changed),
+    };
+    self::actuator(actuator, &case, look).await
 }
 
 fn expect<T: PartialEq + Debug>(step: &'static str, actual: &T, expected: &T) -> Result<(), Violation> {
@@ -103,13 +158,15 @@ impl<A> Suite<'_, A> {
         }
     }
 
-    async fn reconcile<K: ExtensionKind>(&self, step: &'static str, object: &K) -> Result<(), Violation>
+    /// Returns the status that the actuator left.
+    async fn reconcile<K: ExtensionKind>(&self, step: &'static str, object: &K) -> Result<K::Status, Violation>
     where
         A: Actuator<K>,
     {
         let mut status = object.status().clone();
         let result = self.actuator.reconcile(self.request(object, &mut status)).await;
-        result.map_err(|source| Violation::Failed { step, source })
+        result.map_err(|source| Violation::Failed { step, source })?;
+        Ok(status)
     }
 
     async fn delete<K: ExtensionKind>(&self, step: &'static str, object: &K) -> Result<(), Violation>

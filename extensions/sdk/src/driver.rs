@@ -9,7 +9,7 @@ use std::sync::Arc;
 use api::{
     constants::GARDENER_OPERATION,
     core::v1beta1::{LastError, LastOperation, LastOperationState, LastOperationType},
-    extensions::v1alpha1::Cluster,
+    extensions::v1alpha1::{Cluster, ExtensionClass},
 };
 use apimachinery::meta::Time;
 use controller::{
@@ -75,6 +75,7 @@ pub struct Driver<K, A> {
     actuator: A,
     clock: Arc<dyn Clock>,
     extension_type: String,
+    of_garden: bool,
     kind: std::marker::PhantomData<fn(K)>,
 }
 
@@ -86,13 +87,23 @@ impl<K: ExtensionKind, A: Actuator<K>> Driver<K, A> {
             actuator,
             clock,
             extension_type: extension_type.into(),
+            of_garden: false,
             kind: std::marker::PhantomData,
         }
     }
 
+    /// Acts on objects of the class `garden` only, where it would act on all others. Where one cluster is the garden's runtime
+    /// cluster and a seed, two processes of an extension share it.
+    #[must_use]
+    pub fn of_garden(mut self) -> Self {
+        self.of_garden = true;
+        self
+    }
+
     /// Whether the object is meant for this extension.
     pub fn is_responsible(&self, object: &K) -> bool {
-        object.default_spec().type_ == self.extension_type
+        let spec = object.default_spec();
+        spec.type_ == self.extension_type && (spec.class == Some(ExtensionClass::Garden)) == self.of_garden
     }
 
     /// Does what the object asks for; `false` when it asked for nothing.

@@ -1,11 +1,15 @@
 //! What kinds of extension objects have in common.
 
-use api::extensions::v1alpha1::{DefaultSpec, DefaultStatus, DnsRecord, DnsRecordStatus};
+use api::extensions::v1alpha1::{
+    Bastion, BastionStatus, ContainerRuntime, ContainerRuntimeStatus, ControlPlane, ControlPlaneStatus, DefaultSpec,
+    DefaultStatus, DnsRecord, DnsRecordStatus, Extension, ExtensionStatus, Infrastructure, InfrastructureStatus,
+    Network, NetworkStatus, OperatingSystemConfig, OperatingSystemConfigStatus, Worker, WorkerStatus,
+};
 use apimachinery::ApiObject;
 use kube::core::NamespaceResourceScope;
 use serde::Serialize;
 
-/// A kind of extension object: `DNSRecord` today, the others as they come.
+/// A kind of extension object that lies in the namespace of the shoot it is for.
 pub trait ExtensionKind: ApiObject + kube::Resource<Scope = NamespaceResourceScope> {
     /// Its status.
     type Status: Serialize + Clone + PartialEq + Send + Sync;
@@ -25,22 +29,39 @@ pub trait ExtensionKind: ApiObject + kube::Resource<Scope = NamespaceResourceSco
     }
 }
 
-impl ExtensionKind for DnsRecord {
-    type Status = DnsRecordStatus;
+/// All kinds have their common parts at the same place.
+macro_rules! extension_kinds {
+    ($($kind:ident with $status:ident),+ $(,)?) => {
+        $(impl ExtensionKind for $kind {
+            type Status = $status;
 
-    fn default_spec(&self) -> &DefaultSpec {
-        &self.spec.default_spec
-    }
+            fn default_spec(&self) -> &DefaultSpec {
+                &self.spec.default_spec
+            }
 
-    fn status(&self) -> &DnsRecordStatus {
-        &self.status
-    }
+            fn status(&self) -> &$status {
+                &self.status
+            }
 
-    fn default_status(status: &DnsRecordStatus) -> &DefaultStatus {
-        &status.default_status
-    }
+            fn default_status(status: &$status) -> &DefaultStatus {
+                &status.default_status
+            }
 
-    fn default_status_mut(status: &mut DnsRecordStatus) -> &mut DefaultStatus {
-        &mut status.default_status
-    }
+            fn default_status_mut(status: &mut $status) -> &mut DefaultStatus {
+                &mut status.default_status
+            }
+        })+
+    };
+}
+
+extension_kinds! {
+    Bastion with BastionStatus,
+    ContainerRuntime with ContainerRuntimeStatus,
+    ControlPlane with ControlPlaneStatus,
+    DnsRecord with DnsRecordStatus,
+    Extension with ExtensionStatus,
+    Infrastructure with InfrastructureStatus,
+    Network with NetworkStatus,
+    OperatingSystemConfig with OperatingSystemConfigStatus,
+    Worker with WorkerStatus,
 }

@@ -320,3 +320,30 @@ async fn the_conformance_suite_accepts_a_good_actuator_and_finds_a_bad_one() {
         r#"after deletion of what never was there is ["something else"], not []"#
     );
 }
+
+#[tokio::test]
+async fn garden_and_shoots_have_a_process_each() {
+    let of_class = |class: Option<&str>| -> DnsRecord {
+        let record = record(|record| record["spec"]["class"] = class.map_or(Value::Null, |class| json!(class)));
+        serde_json::from_value(record).unwrap()
+    };
+    let classes = [None, Some("shoot"), Some("seed"), Some("garden")].map(of_class);
+    let clock = Arc::new(ManualClock::at("2026-01-02T03:04:05Z".parse().unwrap()));
+    let driver = || {
+        Driver::new(
+            FakeCluster::new().client(),
+            "local",
+            Memory::default(),
+            Arc::clone(&clock) as _,
+        )
+    };
+    let (shoots, garden) = (driver(), driver().of_garden());
+    assert_eq!(
+        classes.each_ref().map(|record| shoots.is_responsible(record)),
+        [true, true, true, false]
+    );
+    assert_eq!(
+        classes.each_ref().map(|record| garden.is_responsible(record)),
+        [false, false, false, true]
+    );
+}

@@ -57,7 +57,7 @@ impl ReconcileError {
         }
     }
 
-    fn retry(&self) -> Retry {
+    pub(crate) fn retry(&self) -> Retry {
         match self {
             Self::Request { source, .. } if controller::error::is_conflict(source) => Retry::Now,
             Self::Status(error) if error.is_conflict() => Retry::Now,

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{self, ConfigError};
 use crate::context::Context;
-use crate::{project, references, seed, shoot};
+use crate::{project, references, registration, seed, shoot};
 
 const PROCESS: &str = "gardener-controller-manager";
 /// Gardener's namespace and name of the lease.
@@ -99,6 +99,9 @@ async fn controllers(context: Arc<Context>, end: CancellationToken) {
         project::run(Arc::clone(&context), end.clone()),
         references::run_cloud_profiles(Arc::clone(&context), end.clone()),
         references::run_credentials_bindings(Arc::clone(&context), end.clone()),
+        registration::run_deployments(Arc::clone(&context), end.clone()),
+        registration::run_installations(Arc::clone(&context), end.clone()),
+        registration::run_registrations(Arc::clone(&context), end.clone()),
         seed::run(Arc::clone(&context), end.clone()),
         shoot::run_status_label(context, end),
     );

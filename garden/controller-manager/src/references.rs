@@ -1,6 +1,6 @@
 //! Nothing that is used may go: cloud profiles and credentials bindings keep a finalizer while a shoot names them.
 //!
-//! In: the object, and the shoots. Out: its finalizer. A binding's Secret is kept likewise, by a finalizer of its own.
+//! In: the object, and what may use it. Out: its finalizer. A binding's Secret is kept likewise, by a finalizer of its own.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -52,15 +52,10 @@ async fn reconcile_cloud_profile(profile: Arc<CloudProfile>, context: Arc<Contex
     let api = Api::<CloudProfile>::all(context.garden_client.clone());
     let shoots = Api::<Shoot>::all(context.garden_client.clone());
     let name = profile.name_any();
-    keep_while_used(
-        &api,
-        profile.as_ref(),
-        &shoots,
-        |shoot| uses_profile(shoot, &name),
-        &context,
-    )
-    .await
-    .map(|(action, _)| action)
+    let uses = |shoot: &Shoot| uses_profile(shoot, &name);
+    keep_while_used(&api, profile.as_ref(), FINALIZER, &shoots, uses, &context)
+        .await
+        .map(|(action, _)| action)
 }
 
 async fn reconcile_credentials_binding(
@@ -75,7 +70,7 @@ async fn reconcile_credentials_binding(
     if binding.metadata.deletion_timestamp.is_none() {
         keep_secret(&binding, &context).await?;
     }
-    let (action, freed) = keep_while_used(&api, binding.as_ref(), &shoots, uses, &context).await?;
+    let (action, freed) = keep_while_used(&api, binding.as_ref(), FINALIZER, &shoots, uses, &context).await?;
     if freed {
         free_secret(&binding, &context).await?;
     }
@@ -83,36 +78,38 @@ async fn reconcile_credentials_binding(
 }
 
 /// Sets the finalizer, or removes it from an object that shall go and is not used. `true`: it was removed.
-async fn keep_while_used<K>(
+pub(crate) async fn keep_while_used<K, U>(
     api: &Api<K>,
     object: &K,
-    shoots: &Api<Shoot>,
-    uses: impl Fn(&Shoot) -> bool,
+    finalizer: &str,
+    users: &Api<U>,
+    uses: impl Fn(&U) -> bool,
     context: &Context,
 ) -> Result<(Action, bool), ReconcileError>
 where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
+    U: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
 {
     if object.meta().deletion_timestamp.is_none() {
-        controller::finalizers::ensure(api, object, FINALIZER)
+        controller::finalizers::ensure(api, object, finalizer)
             .await
             .map_err(ReconcileError::request("set the finalizer"))?;
         context.failures.succeeded(&key(object));
         return Ok((Action::await_change(), false));
     }
-    if !controller::finalizers::has(object, FINALIZER) {
+    if !controller::finalizers::has(object, finalizer) {
         return Ok((Action::await_change(), false));
     }
-    let users = shoots
+    let users = users
         .list(&ListParams::default())
         .await
-        .map_err(ReconcileError::request("list shoots"))?;
-    let users: Vec<String> = users.items.iter().filter(|shoot| uses(shoot)).map(key).collect();
+        .map_err(ReconcileError::request("list what may use it"))?;
+    let users: Vec<String> = users.items.iter().filter(|user| uses(user)).map(key).collect();
     if !users.is_empty() {
         tracing::info!(object = %key(object), users = users.join(", "), "cannot go yet: it is used");
         return Ok((Action::requeue(RETRY_IN_USE), false));
     }
-    controller::finalizers::remove(api, object, FINALIZER)
+    controller::finalizers::remove(api, object, finalizer)
         .await
         .map_err(ReconcileError::request("remove the finalizer"))?;
     Ok((Action::await_change(), true))

@@ -49,6 +49,7 @@ pub(crate) fn secrets_wish(settings: &Settings) -> SecretsWish {
         addresses: first.into_iter().chain([ADVERTISE_ADDRESS]).collect(),
         has_nodes: false,
         encrypted_resources: vec!["secrets".to_owned()],
+        tunnel_server_name: None,
     }
 }
 
@@ -86,5 +87,6 @@ pub(crate) fn control_plane(settings: &Settings, images: Images, secrets: Secret
         },
         replicas: 1,
         priority_class: Some("gardener-garden-system-500".to_owned()),
+        machines: None,
     }
 }

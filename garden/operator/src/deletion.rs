@@ -160,7 +160,7 @@ async fn delete_runtime(client: &Client) -> Result<(), DeletionError> {
     let components = || RUNTIME_COMPONENTS.iter().map(|name| (*name).to_owned());
     try_join!(
         delete_all::<Gateway>(client, [GATEWAY.to_owned()].into_iter()),
-        delete_all::<Service>(client, [GATEWAY.to_owned()].into_iter()),
+        delete_all::<Service>(client, components()),
         delete_all::<Deployment>(client, components()),
         delete_all::<ServiceAccount>(client, components()),
     )?;

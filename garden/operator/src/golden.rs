@@ -82,6 +82,7 @@ fn shared_parts_of_the_runtime_cluster() {
         .add(&druid_deployment)
         .identity(&manager)
         .add(&manager_deployment)
+        .add(&runtime::resource_manager_service())
         .identity(&gateway.identity)
         .add(&gateway.deployment)
         .add(&gateway.service)

@@ -86,3 +86,26 @@ async fn encryption<S: SecretStore>(manager: &SecretsManager<S>) -> Result<Strin
         .await?;
     Ok(secret.metadata.name.unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests {
+    use plan_control_plane::EncryptionKey;
+
+    use super::*;
+
+    /// InternalSecrets hold the keys of shoots' client authorities.
+    #[test]
+    fn what_holds_credentials_is_encrypted() {
+        let keys = [EncryptionKey {
+            name: "key1".to_owned(),
+            secret: "AAAA".to_owned(),
+        }];
+        let text = encryption_configuration(&ENCRYPTED, &keys).unwrap();
+        let configuration: serde_json::Value = serde_yaml_ng::from_str(&text).unwrap();
+        let rule = &configuration["resources"][0];
+        let resources = rule["resources"].as_array().unwrap();
+        assert!(resources.contains(&"internalsecrets.core.gardener.cloud".into()));
+        let writer = &rule["providers"][0]["aescbc"]["keys"][0]["name"];
+        assert_eq!(writer, "key1", "the first provider is the one that writes");
+    }
+}

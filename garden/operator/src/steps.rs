@@ -202,6 +202,7 @@ pub(crate) async fn resource_manager(work: Arc<Work>) -> Result<(), StepError> {
     let (identity, deployment) = runtime::resource_manager(&work.images.kubeception);
     apply_identity(&work.runtime, &identity).await?;
     work.runtime.apply(&deployment).await?;
+    work.runtime.apply(&runtime::resource_manager_service()).await?;
     Ok(())
 }
 

@@ -15,6 +15,8 @@ pub struct Image {
     pub layers: Vec<Layer>,
     /// What is started when the pod says nothing else.
     pub entrypoint: Vec<String>,
+    /// Its arguments when the pod gives none.
+    pub arguments: Vec<String>,
 }
 
 /// A blob as a manifest names it.
@@ -42,7 +44,9 @@ impl Image {
     /// Reads all layers once to know their digests. Blocks: not for an asynchronous task.
     pub(crate) fn assemble(self) -> Result<Assembled, LayerError> {
         let measured = self.layers.iter().map(Layer::measure).collect::<Result<Vec<_>, _>>()?;
-        let config = config(&self.entrypoint, &measured).to_string().into_bytes();
+        let config = config(&self.entrypoint, &self.arguments, &measured)
+            .to_string()
+            .into_bytes();
         let config_descriptor = Descriptor {
             media_type: CONFIG_TYPE,
             digest: digest(&config),
@@ -67,8 +71,8 @@ impl Image {
     }
 }
 
-fn config(entrypoint: &[String], layers: &[Measured]) -> Value {
-    json!({
+fn config(entrypoint: &[String], arguments: &[String], layers: &[Measured]) -> Value {
+    let mut config = json!({
         "architecture": architecture(),
         "os": "linux",
         "config": {
@@ -77,7 +81,11 @@ fn config(entrypoint: &[String], layers: &[Measured]) -> Value {
         },
         // The digest of a layer and of its unpacked bytes are the same: it is not compressed.
         "rootfs": {"type": "layers", "diff_ids": layers.iter().map(|layer| &layer.digest).collect::<Vec<_>>()},
-    })
+    });
+    if !arguments.is_empty() {
+        config["config"]["Cmd"] = json!(arguments);
+    }
+    config
 }
 
 fn manifest<'a>(config: &Descriptor, layers: impl Iterator<Item = &'a Descriptor>) -> Value {
@@ -114,6 +122,7 @@ mod tests {
         let image = Image {
             layers: vec![layer],
             entrypoint: vec!["/bin/a".into(), "pause".into()],
+            arguments: vec!["--quiet".into()],
         };
         let assembled = image.assemble().unwrap();
         let show = |bytes: &[u8]| {
@@ -126,6 +135,9 @@ mod tests {
             {
               "architecture": "ARCHITECTURE",
               "config": {
+                "Cmd": [
+                  "--quiet"
+                ],
                 "Entrypoint": [
                   "/bin/a",
                   "pause"

@@ -4,6 +4,7 @@
 //! of the image vector. The same input gives the same bytes, and what the registry has is not sent again. Layers are not
 //! compressed: they travel between processes of one machine, and the seconds matter. Absent: pulling, running.
 
+mod busybox; // a shell and its tools
 mod image; // configuration and manifest
 mod layer; // a layer is a tar, made while it is read
 mod push; // into a registry
@@ -15,4 +16,4 @@ pub use self::image::{Descriptor, Image};
 pub use self::layer::{Content, Entry, Layer, LayerError};
 pub use self::push::{PushError, Pushed, push};
 pub use self::registry::{Registry, RegistryError};
-pub use self::set::{ImageSetError, NamedImage, landscape_images};
+pub use self::set::{ImageSetError, NamedImage, Stage, landscape_images};

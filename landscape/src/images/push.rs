@@ -37,7 +37,7 @@ pub enum PushError {
         /// Repository and tag.
         image: String,
         /// Why.
-        source: RegistryError,
+        source: Box<RegistryError>,
     },
     /// The process is about to end.
     #[error("pushing image {image} was interrupted")]
@@ -52,6 +52,7 @@ pub async fn push(proxy: SocketAddr, host: &str, image: NamedImage, others: &[St
     let name = format!("{}:{}", image.repository, image.tag);
     let NamedImage {
         name: _,
+        stage: _,
         repository,
         tag,
         image,
@@ -66,7 +67,10 @@ pub async fn push(proxy: SocketAddr, host: &str, image: NamedImage, others: &[St
     let digest = assembled.digest.clone();
     let sent = push_assembled(proxy, host, &repository, &tag, assembled, others)
         .await
-        .map_err(|source| PushError::Push { image: name, source })?;
+        .map_err(|source| PushError::Push {
+            image: name,
+            source: Box::new(source),
+        })?;
     Ok(Pushed {
         repository,
         tag,

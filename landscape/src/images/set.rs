@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use landscape_upstream::{COREDNS, Cache, KUBERNETES};
+use landscape_upstream::{AGNHOST, COREDNS, Cache, Component, HELM, KUBERNETES, METRICS_SERVER};
 use plan_images::{ImageNotFound, ImageVector};
 
+use super::busybox::busybox;
 use super::image::Image;
 use super::layer::Layer;
 use super::userland::{UserlandError, userland};
@@ -23,11 +24,24 @@ const HYPERKUBE_NAMES: [&str; 7] = [
     "kubelet",
 ];
 
+/// Who waits for an image first: what nobody waits for yet does not hold up what somebody does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// The seed and the garden.
+    Seed,
+    /// gardenlet.
+    Gardenlet,
+    /// Machines of shoots.
+    Shoots,
+}
+
 /// An image and the name it has in the registry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NamedImage {
     /// The name in the image vector.
     pub name: &'static str,
+    /// Who waits for it first.
+    pub stage: Stage,
     /// The repository, without the registry's host.
     pub repository: String,
     /// The tag.
@@ -43,11 +57,12 @@ pub enum ImageSetError {
     #[error("failed to name an image")]
     Name(#[from] ImageNotFound),
     /// A program of the distribution is missing.
-    #[error("failed to collect the programs that kube-proxy calls")]
+    #[error("failed to collect programs of the distribution")]
     Userland(#[from] UserlandError),
 }
 
-/// The images that pods of a landscape use, in the order in which a booting seed asks for them, named as `vector` names them. `own_binary` is the static kubeception binary.
+/// The images that pods of a landscape use, in the order in which they are asked for, named as `vector` names them. `own_binary` is
+/// the static kubeception binary.
 pub fn landscape_images(
     cache: &Cache,
     own_binary: &Path,
@@ -55,40 +70,72 @@ pub fn landscape_images(
 ) -> Result<Vec<NamedImage>, ImageSetError> {
     let kubernetes = Image {
         layers: vec![userland_layer()?, kubernetes_layer(cache)],
-        entrypoint: Vec::new(),
-    };
-    let coredns = Image {
-        layers: vec![
-            base(),
-            Layer::default().program(format!("{PROGRAMS}/coredns"), cache.binary(&COREDNS, "coredns")),
-        ],
-        entrypoint: vec!["/usr/local/bin/coredns".to_owned()],
+        ..Image::default()
     };
     let own = |arguments: &[&str]| Image {
-        layers: vec![
-            base(),
-            Layer::default().program(format!("{PROGRAMS}/kubeception"), own_binary),
-        ],
+        layers: vec![base(), program_layer("kubeception", own_binary)],
         entrypoint: std::iter::once("/usr/local/bin/kubeception")
             .chain(arguments.iter().copied())
             .map(str::to_owned)
             .collect(),
+        ..Image::default()
     };
+    let mut gardenlet = own(&[]);
+    gardenlet
+        .layers
+        .push(program_layer("helm", &cache.binary(&HELM, "helm")));
+    let busybox = busybox()?;
+    let name = |name, image| named(vector, Stage::Seed, name, image);
+    let for_shoots = |name, image| named(vector, Stage::Shoots, name, image);
     Ok(vec![
-        named(vector, "hyperkube", Some(KUBERNETES.version), kubernetes)?,
-        named(vector, "pause", None, own(&["pause"]))?,
-        named(vector, "kubeception", None, own(&[]))?,
-        named(vector, "coredns", None, coredns)?,
+        name("hyperkube", kubernetes)?,
+        name("pause", own(&["pause"]))?,
+        name("kubeception", own(&[]))?,
+        name("coredns", upstream(cache, &COREDNS))?,
+        named(vector, Stage::Gardenlet, "gardenlet", gardenlet)?,
+        for_shoots("metrics-server", upstream(cache, &METRICS_SERVER))?,
+        for_shoots("busybox", shell(&busybox))?,
+        for_shoots("agnhost", agnhost(cache, busybox))?,
     ])
 }
 
-fn named(
-    vector: &ImageVector,
-    name: &'static str,
-    version: Option<&str>,
-    image: Image,
-) -> Result<NamedImage, ImageNotFound> {
-    let found = vector.find(name, version)?;
+/// An image of a component with one program.
+fn upstream(cache: &Cache, component: &Component) -> Image {
+    Image {
+        layers: vec![
+            base(),
+            program_layer(component.name, &cache.binary(component, component.name)),
+        ],
+        entrypoint: vec![format!("/{PROGRAMS}/{}", component.name)],
+        ..Image::default()
+    }
+}
+
+fn shell(busybox: &Layer) -> Image {
+    Image {
+        layers: vec![base(), busybox.clone()],
+        arguments: vec!["sh".to_owned()],
+        ..Image::default()
+    }
+}
+
+/// As upstream's image of that name is called; with a shell in it, as there.
+fn agnhost(cache: &Cache, busybox: Layer) -> Image {
+    let mut image = upstream(cache, &AGNHOST);
+    image.layers.insert(1, busybox);
+    image
+        .layers
+        .push(Layer::default().link("agnhost", format!("{PROGRAMS}/agnhost")));
+    image.arguments = vec!["pause".to_owned()];
+    image
+}
+
+fn program_layer(name: &str, program: &Path) -> Layer {
+    Layer::default().program(format!("{PROGRAMS}/{name}"), program)
+}
+
+fn named(vector: &ImageVector, stage: Stage, name: &'static str, image: Image) -> Result<NamedImage, ImageNotFound> {
+    let found = vector.find(name, Some(KUBERNETES.version))?;
     let repository = found
         .repository
         .split_once('/')
@@ -96,6 +143,7 @@ fn named(
         .to_owned();
     Ok(NamedImage {
         name,
+        stage,
         repository,
         tag: found.tag.unwrap_or_else(|| "latest".to_owned()),
         image,
@@ -149,11 +197,22 @@ mod tests {
     }
 
     #[test]
+    fn what_is_waited_for_first_comes_first() {
+        let vector = ImageVector::embedded().unwrap();
+        let images = landscape_images(&Cache::new("/cache"), Path::new("/kubeception"), &vector).unwrap();
+        assert!(images.is_sorted_by_key(|image| image.stage));
+        let stage = |name: &str| images.iter().find(|image| image.name == name).unwrap().stage;
+        assert_eq!((stage("coredns"), stage("agnhost")), (Stage::Seed, Stage::Shoots));
+    }
+
+    #[test]
     fn our_own_images_share_their_layers() {
         let vector = ImageVector::embedded().unwrap();
         let images = landscape_images(&Cache::new("/cache"), Path::new("/kubeception"), &vector).unwrap();
         let find = |name: &str| images.iter().find(|image| image.repository.ends_with(name)).unwrap();
         assert_eq!(find("/pause").image.layers, find("/kubeception").image.layers);
         assert_eq!(find("/pause").image.entrypoint, ["/usr/local/bin/kubeception", "pause"]);
+        assert_eq!(find("/gardenlet").image.layers[..2], find("/kubeception").image.layers);
+        assert_eq!(find("/gardenlet").image.entrypoint, ["/usr/local/bin/kubeception"]);
     }
 }

@@ -47,23 +47,27 @@ pub(crate) fn userland(programs: &[(&'static str, &'static str)]) -> Result<Laye
     Ok(layer)
 }
 
-fn find(program: &str) -> Option<PathBuf> {
+/// Where the distribution has the program.
+pub(super) fn find(program: &str) -> Option<PathBuf> {
     PROGRAM_FOLDERS
         .iter()
         .map(|folder| Path::new(folder).join(program))
         .find(|path| path.is_file())
 }
 
-fn libraries_of(program: &Path) -> Result<Vec<PathBuf>, UserlandError> {
+/// The libraries it loads; a static program loads none.
+pub(super) fn libraries_of(program: &Path) -> Result<Vec<PathBuf>, UserlandError> {
     let failed = |source| UserlandError::Libraries {
         program: program.display().to_string(),
         source,
     };
     let output = Command::new("ldd").arg(program).output().map_err(failed)?;
     if !output.status.success() {
-        return Err(failed(io::Error::other(
-            String::from_utf8_lossy(&output.stderr).trim().to_owned(),
-        )));
+        let complaint = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        if complaint.contains("not a dynamic executable") {
+            return Ok(Vec::new());
+        }
+        return Err(failed(io::Error::other(complaint)));
     }
     Ok(parse_ldd(&String::from_utf8_lossy(&output.stdout)))
 }

@@ -21,6 +21,12 @@ pub(crate) const PROJECT_NAMESPACE: &str = "garden-dev";
 /// The sample shoot.
 pub(crate) const SHOOT: &str = "first";
 
+/// Whether the sample shoot has machines.
+pub const SHOOT_HAS_MACHINES: bool = true;
+
+/// The Secret with the cloud's credentials in the project's namespace, and the binding by which shoots name it.
+const CREDENTIALS: &str = "local";
+
 /// What can be had of the local cloud.
 pub(crate) fn cloud_profile() -> Value {
     json!({
@@ -34,8 +40,11 @@ pub(crate) fn cloud_profile() -> Value {
                 "name": "local",
                 "versions": [{"version": "1.0.0", "cri": [{"name": "containerd"}], "architectures": ["amd64"]}],
             }],
-            "machineTypes": [{"name": "local", "cpu": "2", "gpu": "0", "memory": "2Gi", "architecture": "amd64"}],
-            "regions": [{"name": "local", "zones": [{"name": "0"}]}],
+            "machineTypes": [
+                {"name": "local", "cpu": "2", "gpu": "0", "memory": "2Gi", "architecture": "amd64"},
+                {"name": "local-small", "cpu": "1", "gpu": "0", "memory": "1Gi", "architecture": "amd64"},
+            ],
+            "regions": [{"name": "local", "zones": [{"name": "0"}, {"name": "1"}]}],
         },
     })
 }
@@ -54,8 +63,40 @@ pub(crate) fn project() -> Value {
     })
 }
 
-/// The sample shoot: a control plane without machines.
+/// The sample shoot.
 pub(crate) fn shoot() -> Value {
+    if SHOOT_HAS_MACHINES {
+        shoot_with_machine()
+    } else {
+        workerless_shoot()
+    }
+}
+
+/// A shoot with one machine.
+fn shoot_with_machine() -> Value {
+    let mut shoot = workerless_shoot();
+    let more = json!({
+        "credentialsBindingName": CREDENTIALS,
+        "networking": {"type": "bridge", "nodes": "10.10.0.0/16"},
+        "provider": {
+            "type": "local",
+            "workers": [{
+                "name": "worker",
+                "machine": {"type": "local", "image": {"name": "local", "version": "1.0.0"}},
+                "minimum": 1,
+                "maximum": 1,
+                "zones": ["0"],
+            }],
+        },
+    });
+    for (key, value) in more.as_object().into_iter().flatten() {
+        shoot["spec"][key] = value.clone();
+    }
+    shoot
+}
+
+/// A shoot that is a control plane without machines.
+fn workerless_shoot() -> Value {
     json!({
         "apiVersion": "core.gardener.cloud/v1beta1",
         "kind": "Shoot",
@@ -82,9 +123,36 @@ pub(crate) fn dns_secret(endpoint: &str, token: &str) -> Value {
     })
 }
 
+/// The cloud's credentials for shoots of the sample project.
+pub(crate) fn cloud_secret(endpoint: &str, token: &str) -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {
+            "name": CREDENTIALS,
+            "namespace": PROJECT_NAMESPACE,
+            "labels": {"provider.shoot.gardener.cloud/local": "true"},
+        },
+        "type": "Opaque",
+        "stringData": {"endpoint": endpoint, "token": token},
+    })
+}
+
+/// What makes a shoot's `credentialsBindingName` of them.
+pub(crate) fn cloud_binding() -> Value {
+    json!({
+        "apiVersion": "security.gardener.cloud/v1alpha1",
+        "kind": "CredentialsBinding",
+        "metadata": {"name": CREDENTIALS, "namespace": PROJECT_NAMESPACE},
+        "provider": {"type": "local"},
+        "credentialsRef": {"apiVersion": "v1", "kind": "Secret", "namespace": PROJECT_NAMESPACE, "name": CREDENTIALS},
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use api::core::v1beta1::{CloudProfile, Project, Shoot};
+    use api::security::v1alpha1::CredentialsBinding;
     use api::{defaulting, validation};
     use serde::de::DeserializeOwned;
 
@@ -112,29 +180,36 @@ mod tests {
             validation::validate_project(&project)
         );
 
-        let mut shoot: Shoot = read(shoot());
+        check_shoot(read(workerless_shoot()));
+        check_shoot(read(shoot_with_machine()));
+        let binding: CredentialsBinding = read(cloud_binding());
+        let errors = validation::validate_credentials_binding(&binding);
+        assert!(errors.is_empty(), "{errors:?}");
+    }
+
+    #[track_caller]
+    fn check_shoot(mut shoot: Shoot) {
         defaulting::set_defaults_shoot(&mut shoot, 0);
-        assert!(
-            validation::validate_shoot(&shoot).is_empty(),
-            "{:?}",
-            validation::validate_shoot(&shoot)
-        );
+        let errors = validation::validate_shoot(&shoot);
+        assert!(errors.is_empty(), "{errors:?}");
     }
 
     #[test]
-    fn the_example_is_a_shoot_that_the_api_takes() {
-        let text = include_str!("../../../examples/shoot-workerless.yaml");
-        let mut shoot: Shoot = serde_yaml_ng::from_str(text).unwrap();
-        assert_ne!(
-            shoot.metadata.name.as_deref(),
-            Some(SHOOT),
-            "it is applied beside the sample"
-        );
-        defaulting::set_defaults_shoot(&mut shoot, 0);
-        assert!(
-            validation::validate_shoot(&shoot).is_empty(),
-            "{:?}",
-            validation::validate_shoot(&shoot)
-        );
+    fn the_examples_are_shoots_that_the_api_takes() {
+        let examples = [
+            (include_str!("../../../examples/shoot-workerless.yaml"), 0),
+            (include_str!("../../../examples/shoot.yaml"), 2),
+        ];
+        for (text, nodes) in examples {
+            let shoot: Shoot = serde_yaml_ng::from_str(text).unwrap();
+            assert_ne!(
+                shoot.metadata.name.as_deref(),
+                Some(SHOOT),
+                "it is applied beside the sample"
+            );
+            let minimum: i32 = shoot.spec.provider.workers.iter().map(|worker| worker.minimum).sum();
+            assert_eq!(minimum, nodes);
+            check_shoot(shoot);
+        }
     }
 }

@@ -1,8 +1,9 @@
-//! Our processes that bring-up deploys into the seed: the operator, gardenlet, and the controller of DNS records.
+//! Our processes that bring-up deploys into the seed: the operator, gardenlet, and the local provider for the garden itself.
 //!
-//! Everything else in the seed the operator deploys. A later step brings the controller of DNS records by ControllerInstallation.
+//! Everything else in the seed the operator deploys. The garden's name needs a DNS record before there is a garden: one process of
+//! the provider is for the garden's own extension objects and stays; the one for shoots comes by ControllerInstallation.
 
-use plan_images::{Image, OVERWRITE_ENVIRONMENT};
+use plan_images::{Image, OVERWRITE_ENVIRONMENT, REGISTRY_HOST};
 use serde_json::{Value, json};
 
 use super::garden::SEED;
@@ -19,6 +20,8 @@ const IMAGES: &str = "image-vector-overwrite";
 const IMAGES_FOLDER: &str = "/etc/image-vector";
 const IMAGES_FILE: &str = "images.yaml";
 
+const TEMPORARY_FOLDER: &str = "/tmp";
+
 /// What tells one process from another.
 struct Process<'a> {
     name: &'a str,
@@ -31,14 +34,19 @@ struct Process<'a> {
     annotations: Value,
 }
 
+/// An image vector that has our own image by its digest.
+pub(super) fn overwrite(image: &Image) -> String {
+    let entry = json!({"name": "kubeception", "repository": image.repository, "tag": image.tag});
+    json!({"images": [entry]}).to_string()
+}
+
 /// Whoever plans pods of ours takes this image for them.
 pub(crate) fn image_overwrite(image: &Image) -> Value {
-    let entry = json!({"name": "kubeception", "repository": image.repository, "tag": image.tag});
     json!({
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {"name": IMAGES, "namespace": NAMESPACE},
-        "data": {IMAGES_FILE: json!({"images": [entry]}).to_string()},
+        "data": {IMAGES_FILE: overwrite(image)},
     })
 }
 
@@ -60,13 +68,17 @@ pub(crate) fn operator(image: &Image) -> Vec<Value> {
     [administrator(name), vec![deployment(&process)]].concat()
 }
 
-/// The controller of DNS records.
-pub(crate) fn dns_extension(image: &Image) -> Vec<Value> {
+/// The local provider for the garden's own extension objects, which are DNS records.
+pub(crate) fn garden_extension(image: &Image) -> Vec<Value> {
     let name = "gardener-extension-provider-local";
     let process = Process {
         name,
         image,
-        arguments: vec![name.to_owned(), format!("--health-port={HEALTH_PORT}")],
+        arguments: vec![
+            name.to_owned(),
+            "--extension-class=garden".to_owned(),
+            format!("--health-port={HEALTH_PORT}"),
+        ],
         priority_class: "gardener-system-900",
         files: Vec::new(),
         annotations: json!({}),
@@ -86,7 +98,12 @@ pub(crate) fn gardenlet(image: &Image, domain: &Domain, kubeconfig: &str) -> Vec
     let process = Process {
         name,
         image,
-        arguments: vec![name.to_owned(), "--config=/etc/gardenlet/config/config.yaml".to_owned()],
+        arguments: vec![
+            name.to_owned(),
+            "--config=/etc/gardenlet/config/config.yaml".to_owned(),
+            // Shoots' machines, as the seed's own, find the image vector's registry in the cloud.
+            format!("--registry={REGISTRY_HOST}=http://{}", domain.registry()),
+        ],
         priority_class: "gardener-system-critical",
         files: vec![
             ("config", json!({"configMap": {"name": name}}), "/etc/gardenlet/config"),
@@ -95,6 +112,8 @@ pub(crate) fn gardenlet(image: &Image, domain: &Domain, kubeconfig: &str) -> Vec
                 json!({"secret": {"secretName": GARDENLET_KUBECONFIG}}),
                 "/etc/gardenlet/kubeconfig-garden",
             ),
+            // helm unpacks charts there.
+            ("tmp", json!({"emptyDir": {"sizeLimit": "256Mi"}}), TEMPORARY_FOLDER),
             images_volume(),
         ],
         annotations: json!({"checksum/kubeconfig": kubeconfig}),
@@ -184,7 +203,7 @@ fn pod(process: &Process<'_>) -> Value {
     let mounts = process
         .files
         .iter()
-        .map(|(name, _, path)| json!({"name": name, "mountPath": path, "readOnly": true}));
+        .map(|(name, _, path)| json!({"name": name, "mountPath": path, "readOnly": *path != TEMPORARY_FOLDER}));
     let reads_images = process.files.iter().any(|(_, _, path)| *path == IMAGES_FOLDER);
     let overwrite = json!({"name": OVERWRITE_ENVIRONMENT, "value": format!("{IMAGES_FOLDER}/{IMAGES_FILE}")});
     let environment = if reads_images { vec![overwrite] } else { Vec::new() };
@@ -248,7 +267,7 @@ mod tests {
         all.extend(
             [
                 operator(&image),
-                dns_extension(&image),
+                garden_extension(&image),
                 gardenlet(&image, &domain, "checksum"),
             ]
             .concat(),

@@ -42,6 +42,7 @@ pub(crate) fn static_pods(domain: &Domain, vector: &ImageVector, version: &str) 
         },
         replicas: 1,
         priority_class: None,
+        machines: None,
     };
     let options = StaticPodsOptions {
         files_directory: SECRETS.to_owned(),
@@ -71,5 +72,7 @@ fn secret_names() -> SecretNames {
         encryption_configuration: name(ENCRYPTION),
         controller_manager_access: ComponentAccess::Kubeconfig(name(CONTROLLER_MANAGER)),
         scheduler_access: ComponentAccess::Kubeconfig(name(SCHEDULER)),
+        tunnel_server: None,
+        tunnel_client: None,
     }
 }

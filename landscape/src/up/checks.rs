@@ -18,7 +18,8 @@ const DISK_NEEDED: u64 = 8 * GIB;
 const MEMORY_NEEDED: u64 = 4 * GIB;
 
 /// Programs of the distribution, with the package that brings each.
-const TOOLS: [(&str, &str); 9] = [
+const TOOLS: [(&str, &str); 10] = [
+    ("busybox", "busybox-static"),
     ("conntrack", "conntrack"),
     ("docker-registry", "docker-registry"),
     ("ip", "iproute2"),
@@ -58,7 +59,7 @@ pub struct HostFacts {
     /// Whether our own binary needs libraries of this host: then it runs nowhere else.
     pub is_dynamic: bool,
     /// Whether the landscape is there already: then it has its disk and memory.
-    pub is_running: bool,
+    pub is_there: bool,
 }
 
 /// Something that is missing, and what to do about it.
@@ -94,7 +95,8 @@ impl HostFacts {
             missing_components: missing_components.map(|component| component.directory()).collect(),
             port_taken: (!is_running && !port_free()).then_some(proxy_port),
             is_dynamic: is_dynamic(own_binary),
-            is_running,
+            // A killed daemon answers nobody; what it has made is there all the same.
+            is_there: is_running || state.join("machines").exists(),
         }
     }
 }
@@ -137,7 +139,7 @@ pub fn problems(facts: &HostFacts) -> Vec<Problem> {
             format!("stop what listens there (`ss -ltnp 'sport = :{port}'`), or choose another with --proxy-port");
         problems.push(problem(format!("port {port} of 127.0.0.1 is in use"), remedy));
     }
-    if !facts.is_running {
+    if !facts.is_there {
         problems.extend(too_little(
             "disk space in /var/lib",
             facts.disk_free,
@@ -264,7 +266,7 @@ mod tests {
     #[test]
     fn a_running_landscape_has_its_disk_and_memory_already() {
         check(
-            |facts| (facts.is_running, facts.disk_free, facts.memory_available) = (true, 0, 0),
+            |facts| (facts.is_there, facts.disk_free, facts.memory_available) = (true, 0, 0),
             &[],
         );
     }

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::context::{Context, Phase};
 use super::error::UpError;
-use crate::images::{NamedImage, landscape_images, push};
+use crate::images::{NamedImage, Stage, landscape_images, push};
 use crate::seed::{CgroupVersion, MACHINE, MACHINE_ADDRESS, NETWORK, NETWORK_RANGE, SeedMachine, user_data};
 
 /// The daemon opens a few sockets and finds its machines: it answers in well under a second.
@@ -86,13 +86,13 @@ pub(crate) async fn build_machine_image(phase: Phase) -> Result<(), UpError> {
     .map_err(|error| UpError::MachineImage(Box::new(error)))
 }
 
-/// Pushes all images of the landscape, one after the other: they come in the order in which they are waited for, and what is pushed
-/// beside one that is waited for would only slow it down.
-pub(crate) async fn push_images(phase: Phase) -> Result<(), UpError> {
+/// Pushes the images of a stage, one after the other: they come in the order in which they are waited for, and what is pushed beside
+/// one that is waited for would only slow it down.
+pub(crate) async fn push_images(phase: Phase, stage: Stage) -> Result<(), UpError> {
     let context = &phase.context;
     let images = landscape_images(&context.settings.cache, &context.settings.own_binary, &context.images)?;
     let repositories: Vec<String> = images.iter().map(|image| image.repository.clone()).collect();
-    for image in images {
+    for image in images.into_iter().filter(|image| image.stage == stage) {
         push_image(&phase, image, &repositories).await?;
     }
     Ok(())
@@ -102,9 +102,14 @@ async fn push_image(phase: &Phase, image: NamedImage, others: &[String]) -> Resu
     let context = &phase.context;
     let name = image.name;
     let pushed = push(context.proxy(), &context.domain.registry(), image, others).await?;
-    if name == "kubeception" {
+    let ours = match name {
+        "kubeception" => Some(&context.own_image),
+        "gardenlet" => Some(&context.gardenlet_image),
+        _ => None,
+    };
+    if let Some(ours) = ours {
         let tagged = context.images.find(name, None)?;
-        let _ = context.own_image.set(Image {
+        let _ = ours.set(Image {
             tag: Some(pushed.digest),
             ..tagged
         });
@@ -149,7 +154,11 @@ pub(crate) async fn make_machine(phase: Phase) -> Result<(), UpError> {
     phase.detail("booting");
     let machine = context.cloud.put::<Machine>(MACHINE, &spec).await?;
     if machine.status.phase == CloudPhase::Failed {
-        let console = context.cloud.console(MACHINE).await.unwrap_or_default();
+        let console = context
+            .cloud
+            .console(MACHINE, cloud_client::CONSOLE_TAIL)
+            .await
+            .unwrap_or_default();
         return Err(UpError::Machine {
             message: machine.status.message,
             console: tail(&console),

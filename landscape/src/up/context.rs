@@ -55,6 +55,8 @@ pub(crate) struct Context {
     pub(crate) cloud: cloud_client::Client,
     /// The image of our own processes by its digest: a rebuilt binary is another image, though its tag is the same.
     pub(crate) own_image: OnceCell<Image>,
+    /// gardenlet's likewise.
+    pub(crate) gardenlet_image: OnceCell<Image>,
     /// The seed, as its administrator.
     pub(crate) seed: OnceCell<Cluster>,
     /// The virtual garden, as its administrator.
@@ -65,6 +67,7 @@ pub(crate) struct Context {
     changed: Mutex<BTreeSet<&'static str>>,
     waited: Mutex<BTreeSet<&'static str>>,
     details: Mutex<BTreeMap<&'static str, String>>,
+    notices: Mutex<Vec<String>>,
 }
 
 impl Context {
@@ -89,6 +92,7 @@ impl Context {
             clock,
             cloud,
             own_image: OnceCell::new(),
+            gardenlet_image: OnceCell::new(),
             seed: OnceCell::new(),
             garden: OnceCell::new(),
             progress,
@@ -96,6 +100,7 @@ impl Context {
             changed: Mutex::default(),
             waited: Mutex::default(),
             details: Mutex::default(),
+            notices: Mutex::default(),
         })
     }
 
@@ -128,6 +133,16 @@ impl Context {
     /// Our own image, once it is pushed.
     pub(crate) fn own_image(&self) -> Result<&Image, UpError> {
         self.own_image.get().ok_or(UpError::NoImage)
+    }
+
+    /// gardenlet's image, once it is pushed.
+    pub(crate) fn gardenlet_image(&self) -> Result<&Image, UpError> {
+        self.gardenlet_image.get().ok_or(UpError::NoImage)
+    }
+
+    /// What the user should know, in the order it was found.
+    pub(crate) fn notices(&self) -> Vec<String> {
+        self.notices.lock().clone()
     }
 
     /// Whether the phase had to wait for something.
@@ -169,6 +184,11 @@ impl Phase {
     pub(crate) fn waiting(&self, text: impl AsRef<str>) {
         self.context.waited.lock().insert(self.name);
         self.detail(text);
+    }
+
+    /// Tells the user something when the run ends.
+    pub(crate) fn notice(&self, text: String) {
+        self.context.notices.lock().push(text);
     }
 
     /// Notes that this run made or changed something.

@@ -51,6 +51,9 @@ pub enum UpError {
     /// An image cannot be pushed.
     #[error(transparent)]
     Push(#[from] PushError),
+    /// A chart cannot be packed.
+    #[error("failed to pack a chart")]
+    Chart(#[source] io::Error),
     /// The seed's machine cannot be described.
     #[error(transparent)]
     Seed(#[from] SeedError),
@@ -80,7 +83,7 @@ pub enum UpError {
     #[error("there is no client for the {0} yet")]
     NoClient(&'static str),
     /// A phase ran before the images were pushed: a mistake in the flow.
-    #[error("our own image is not pushed yet")]
+    #[error("our own images are not pushed yet")]
     NoImage,
     /// An object was refused.
     #[error(transparent)]

@@ -16,12 +16,15 @@ use super::error::UpError;
 use super::progress::{PhaseEnd, Progress};
 use super::seed::{apply_definitions, apply_system, wait_for_api, wait_for_system};
 use super::{garden, gardenlet, shoot};
+use crate::images::Stage;
 use crate::lock::Lock;
 use crate::paths::Paths;
 
 const MACHINE_IMAGE: &str = "machine image";
 const CLOUD: &str = "local cloud";
 const IMAGES: &str = "images in the registry";
+const GARDENLET_IMAGE: &str = "gardenlet's image";
+const SHOOT_IMAGES: &str = "images for shoots";
 const SEED_MACHINE: &str = "seed machine";
 const SEED_API: &str = "seed API server";
 const SEED_SYSTEM: &str = "seed system components";
@@ -60,6 +63,8 @@ pub struct Summary {
     pub took: Duration,
     /// Whether anything was made or changed.
     pub changed: bool,
+    /// What the user should know.
+    pub notices: Vec<String>,
 }
 
 impl Summary {
@@ -114,7 +119,7 @@ fn flow(until: Extent) -> Result<Flow<Context, UpError>, UpError> {
         add_garden(&mut builder);
     }
     if until >= Extent::Shoot {
-        builder.phase(SHOOT, &[SEED_REGISTERED], minutes(6), |phase| {
+        builder.phase(SHOOT, &[SEED_REGISTERED, SHOOT_IMAGES], minutes(6), |phase| {
             Box::pin(shoot::make(phase, Duration::from_secs(300)))
         });
     }
@@ -130,7 +135,9 @@ fn add_seed(builder: &mut Builder) {
         Box::pin(build_machine_image(phase))
     });
     builder.phase(CLOUD, &[], minutes(1), |phase| Box::pin(start_daemon(phase)));
-    builder.phase(IMAGES, &[CLOUD], minutes(5), |phase| Box::pin(push_images(phase)));
+    builder.phase(IMAGES, &[CLOUD], minutes(5), |phase| {
+        Box::pin(push_images(phase, Stage::Seed))
+    });
     builder.phase(SEED_MACHINE, &[CLOUD, MACHINE_IMAGE], minutes(2), |phase| {
         Box::pin(make_machine(phase))
     });
@@ -159,8 +166,15 @@ fn add_garden(builder: &mut Builder) {
     builder.phase(CONTENT, &[GARDEN], minutes(2), |phase| {
         Box::pin(garden::apply_content(phase))
     });
-    builder.phase(GARDENLET, &[GARDEN], minutes(3), |phase| {
+    builder.phase(GARDENLET_IMAGE, &[IMAGES], minutes(5), |phase| {
+        Box::pin(push_images(phase, Stage::Gardenlet))
+    });
+    builder.phase(GARDENLET, &[GARDEN, GARDENLET_IMAGE], minutes(3), |phase| {
         Box::pin(gardenlet::apply(phase))
+    });
+    // While gardenlet starts there is time.
+    builder.phase(SHOOT_IMAGES, &[GARDENLET], minutes(5), |phase| {
+        Box::pin(push_images(phase, Stage::Shoots))
     });
     let needs = [GARDENLET, CONTENT];
     builder.phase(SEED_REGISTERED, &needs, minutes(4), |phase| {
@@ -237,6 +251,7 @@ fn summarize(context: &Context, report: Report<UpError>) -> Result<Summary, UpEr
         phases,
         took,
         changed: context.has_changed_anything(),
+        notices: context.notices(),
     })
 }
 
@@ -258,9 +273,11 @@ mod tests {
             operator <- images in the registry, resource definitions
             garden ready <- operator
             cloud profile and project <- garden ready
-            gardenlet <- garden ready
+            gardenlet's image <- images in the registry
+            gardenlet <- garden ready, gardenlet's image
+            images for shoots <- gardenlet
             seed takes shoots <- cloud profile and project, gardenlet
-            first shoot <- seed takes shoots
+            first shoot <- images for shoots, seed takes shoots
         "#]]
         .assert_eq(&flow(Extent::Shoot).unwrap().describe());
     }

@@ -31,7 +31,7 @@ pub(crate) async fn apply(phase: Phase) -> Result<(), UpError> {
     let mut objects = vec![samples::namespace(), samples::dns_secret(CLOUD_API, &token)];
     objects.extend(samples::priority_classes()?);
     objects.push(samples::image_overwrite(image));
-    objects.extend(samples::dns_extension(image));
+    objects.extend(samples::garden_extension(image));
     objects.extend(samples::operator(image));
     objects.push(samples::garden(&context.settings.landscape, &context.domain));
     seed.apply_all(&phase, objects).await
@@ -98,12 +98,16 @@ fn word<T: Serialize>(value: &T) -> String {
 /// Puts into the garden what its users find there.
 pub(crate) async fn apply_content(phase: Phase) -> Result<(), UpError> {
     let token = phase.context.cloud.token().await?;
-    let objects = vec![
+    let mut objects = vec![
         samples::namespace(),
         samples::dns_secret(CLOUD_API, &token),
         samples::cloud_profile(),
         samples::project(),
+        samples::cloud_secret(CLOUD_API, &token),
+        samples::cloud_binding(),
     ];
+    let provider = samples::provider(phase.context.own_image()?);
+    objects.extend(provider.map_err(UpError::Chart)?);
     phase.context.garden()?.apply_all(&phase, objects).await
 }
 

@@ -59,7 +59,7 @@ pub(crate) async fn apply(phase: Phase) -> Result<(), UpError> {
         }
     };
     let checksum = format!("{:x}", Sha256::digest(&kubeconfig));
-    let objects = samples::gardenlet(context.own_image()?, &context.domain, &checksum[..16]);
+    let objects = samples::gardenlet(context.gardenlet_image()?, &context.domain, &checksum[..16]);
     seed.apply_all(&phase, objects).await
 }
 

@@ -21,3 +21,4 @@ pub use self::context::{Extent, Settings};
 pub use self::error::UpError;
 pub use self::flow::{PhaseTime, Summary, up};
 pub use self::progress::{Console, PhaseEnd, Progress};
+pub use crate::samples::SHOOT_HAS_MACHINES;

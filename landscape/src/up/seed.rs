@@ -36,7 +36,11 @@ pub(crate) async fn wait_for_api(phase: Phase, deadline: Duration) -> Result<(),
     })
     .await;
     if waited.is_err() {
-        let console = context.cloud.console(MACHINE).await.unwrap_or_default();
+        let console = context
+            .cloud
+            .console(MACHINE, cloud_client::CONSOLE_TAIL)
+            .await
+            .unwrap_or_default();
         return Err(UpError::Machine {
             message: "its API server is not ready".to_owned(),
             console: tail(&console),
@@ -79,6 +83,7 @@ pub(crate) async fn apply_system(phase: Phase) -> Result<(), UpError> {
         image: context.image("coredns")?,
         cluster_ip: CLUSTER_DNS,
         cluster_domain: CLUSTER_DOMAIN.to_owned(),
+        replicas: 1,
     }));
     objects.extend(plan_system::plan_local_storage(&LocalStorage {
         image: context.own_image()?.to_string(),

@@ -1,4 +1,4 @@
-//! The last phase: the sample shoot, until its API server answers through the gateway.
+//! The last phase: the sample shoot, until its API server answers through the gateway, and its machines are there.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::error::UpError;
 use super::garden::state;
 use super::seed::is_healthy;
 use crate::access::{Access, ShootName};
-use crate::samples::{self, PROJECT, PROJECT_NAMESPACE, SHOOT};
+use crate::samples::{self, PROJECT, PROJECT_NAMESPACE, SHOOT, SHOOT_HAS_MACHINES};
 
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -23,8 +23,18 @@ const ANSWER: Duration = Duration::from_secs(60);
 pub(crate) async fn make(phase: Phase, deadline: Duration) -> Result<(), UpError> {
     let context = &phase.context;
     let garden = context.garden()?;
-    garden.apply(&phase, samples::shoot()).await?;
     let shoots: Api<Shoot> = Api::namespaced(garden.client(), PROJECT_NAMESPACE);
+    let present = shoots.get_opt(SHOOT).await.map_err(|source| UpError::Request {
+        step: "read the sample shoot".to_owned(),
+        source: Box::new(source),
+    })?;
+    match present
+        .as_ref()
+        .and_then(|present| keep_workerless(present, &context.settings.landscape))
+    {
+        Some(notice) => phase.notice(notice),
+        None => garden.apply(&phase, samples::shoot()).await?,
+    }
     until(&shoots, SHOOT, "to be created", deadline, |shoot| {
         let state = shoot.map_or_else(|| Progress::Waiting("absent".to_owned()), shoot_state);
         if let Progress::Waiting(text) = &state {
@@ -49,9 +59,63 @@ pub(crate) async fn make(phase: Phase, deadline: Duration) -> Result<(), UpError
     Ok(())
 }
 
+/// What to say of a shoot without machines where the sample has some: it cannot get any, so it is left as it is.
+fn keep_workerless(present: &Shoot, landscape: &str) -> Option<String> {
+    if !SHOOT_HAS_MACHINES || !is_workerless(present) {
+        return None;
+    }
+    let option = match landscape {
+        "local" => String::new(),
+        other => format!(" --landscape {other}"),
+    };
+    Some(format!(
+        "The shoot {PROJECT}/{SHOOT} of this landscape is workerless, as an earlier version made it, and a workerless shoot cannot get \
+         workers.\nTo begin anew with one that has a node: kubeception down{option} && kubeception up{option}\n\
+         To have one beside it: kubectl --kubeconfig garden.yaml apply -f examples/shoot.yaml"
+    ))
+}
+
+fn is_workerless(shoot: &Shoot) -> bool {
+    shoot.spec.provider.workers.is_empty()
+}
+
 fn shoot_state(shoot: &Shoot) -> Progress {
     if shoot.status.observed_generation != shoot.metadata.generation.unwrap_or_default() {
         return Progress::Waiting("no gardenlet has seen it yet".to_owned());
     }
-    state(shoot.status.last_operation.as_ref(), &shoot.status.conditions, &[])
+    let needed: &[&str] = if is_workerless(shoot) { &[] } else { &["EveryNodeReady"] };
+    state(shoot.status.last_operation.as_ref(), &shoot.status.conditions, needed)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn shoot(workers: &serde_json::Value) -> Shoot {
+        serde_json::from_value(json!({ "spec": { "provider": { "workers": workers } } })).unwrap()
+    }
+
+    #[test]
+    fn a_workerless_first_is_left_alone_and_its_user_told() {
+        let workerless = shoot(&json!([]));
+        let notice = keep_workerless(&workerless, "other");
+        assert_eq!(notice.is_some(), SHOOT_HAS_MACHINES);
+        assert!(notice.is_none_or(|text| text.contains("kubeception down --landscape other")));
+        assert_eq!(keep_workerless(&shoot(&json!([{ "name": "worker" }])), "local"), None);
+    }
+
+    #[test]
+    fn a_shoot_with_machines_is_there_when_its_nodes_are() {
+        let mut shoot = shoot(&json!([{ "name": "worker" }]));
+        let operation = json!({ "type": "Create", "state": "Succeeded", "progress": 100 });
+        shoot.status.last_operation = serde_json::from_value(operation).unwrap();
+        assert_eq!(
+            shoot_state(&shoot),
+            Progress::Waiting("EveryNodeReady is unknown".to_owned())
+        );
+        shoot.spec.provider.workers.clear();
+        assert_eq!(shoot_state(&shoot), Progress::Done);
+    }
 }

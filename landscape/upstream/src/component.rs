@@ -20,10 +20,12 @@ pub struct Component {
 /// How a component is built from Go modules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GoBuild {
-    /// A main package of ours around upstream's modules.
+    /// A main module of ours around upstream's modules.
     OwnMain {
         /// The files of the main module: name and content.
         files: &'static [(&'static str, &'static str)],
+        /// The main package: `.` for our own, or one of upstream's as this module's versions make it.
+        package: &'static str,
         /// `-X` settings: variable and value.
         variables: &'static [(&'static str, &'static str)],
     },
@@ -63,6 +65,7 @@ pub const KUBERNETES: Component = Component {
             ("go.mod", include_str!("../kubernetes/1.35.4/go.mod")),
             ("go.sum", include_str!("../kubernetes/1.35.4/go.sum")),
         ],
+        package: ".",
         variables: &[
             ("k8s.io/component-base/version.gitVersion", "v1.35.4"),
             ("k8s.io/component-base/version.gitMajor", "1"),
@@ -72,6 +75,23 @@ pub const KUBERNETES: Component = Component {
         ],
     },
     build_estimate: Duration::from_secs(7 * 60),
+};
+
+/// The program of upstream's tests, of the same module as Kubernetes: what that build compiled is not compiled again.
+pub const AGNHOST: Component = Component {
+    name: "agnhost",
+    version: KUBERNETES.version,
+    binaries: &["agnhost"],
+    go: GoBuild::OwnMain {
+        files: &[
+            ("tools.go", include_str!("../kubernetes/tools.go")),
+            ("go.mod", include_str!("../kubernetes/1.35.4/go.mod")),
+            ("go.sum", include_str!("../kubernetes/1.35.4/go.sum")),
+        ],
+        package: "k8s.io/kubernetes/test/images/agnhost",
+        variables: &[],
+    },
+    build_estimate: Duration::from_secs(30),
 };
 
 /// containerd, its client and its shim.
@@ -102,8 +122,32 @@ pub const COREDNS: Component = Component {
     build_estimate: Duration::from_secs(140),
 };
 
-/// All that a landscape needs.
-pub const LANDSCAPE: &[Component] = &[KUBERNETES, CONTAINERD, COREDNS];
+/// helm, by which gardenlet renders the charts of extensions.
+pub const HELM: Component = Component {
+    name: "helm",
+    version: "3.21.4",
+    binaries: &["helm"],
+    go: GoBuild::Install {
+        packages: &["helm.sh/helm/v3/cmd/helm"],
+        variables: &[("helm.sh/helm/v3/internal/version.version", "v3.21.4")],
+    },
+    build_estimate: Duration::from_secs(150),
+};
+
+/// metrics-server, which tells `kubectl top` and autoscalers what pods use.
+pub const METRICS_SERVER: Component = Component {
+    name: "metrics-server",
+    version: "0.9.0",
+    binaries: &["metrics-server"],
+    go: GoBuild::Install {
+        packages: &["sigs.k8s.io/metrics-server/cmd/metrics-server"],
+        variables: &[("k8s.io/client-go/pkg/version.gitVersion", "v0.9.0")],
+    },
+    build_estimate: Duration::from_secs(170),
+};
+
+/// All that a landscape needs. What shares a module is built one after the other.
+pub const LANDSCAPE: &[Component] = &[KUBERNETES, AGNHOST, CONTAINERD, COREDNS, HELM, METRICS_SERVER];
 
 #[cfg(test)]
 mod tests {
@@ -131,10 +175,12 @@ mod tests {
 
     #[test]
     fn the_recipe_requires_the_version_it_is_for() {
-        let GoBuild::OwnMain { files, .. } = KUBERNETES.go else {
-            panic!("Kubernetes has a main package of ours")
-        };
-        let (_, module) = files.iter().find(|(name, _)| *name == "go.mod").unwrap();
-        assert!(module.contains(&format!("k8s.io/kubernetes v{}", KUBERNETES.version)));
+        for component in [KUBERNETES, AGNHOST] {
+            let GoBuild::OwnMain { files, .. } = component.go else {
+                panic!("{} has a main module of ours", component.name)
+            };
+            let (_, module) = files.iter().find(|(name, _)| *name == "go.mod").unwrap();
+            assert!(module.contains(&format!("k8s.io/kubernetes v{}", component.version)));
+        }
     }
 }

@@ -22,7 +22,7 @@ impl Source for GoModules {
 
     fn provide(&self, component: &Component, directory: &Path, report: &dyn Report) -> Result<Outcome, SourceError> {
         match component.go {
-            GoBuild::OwnMain { files, .. } => {
+            GoBuild::OwnMain { files, package, .. } => {
                 let recipe = directory.join("recipe");
                 fs_err::create_dir(&recipe)?;
                 for (name, content) in files {
@@ -33,7 +33,7 @@ impl Source for GoModules {
                     command
                         .arg("-o")
                         .arg(directory.join(binary))
-                        .arg(".")
+                        .arg(package)
                         .current_dir(&recipe);
                     run(command, component, report)?;
                 }

@@ -12,6 +12,8 @@ mod ensure; // make it be there
 mod go_modules; // the source that builds from published Go modules
 
 pub use self::cache::{Cache, CacheError};
-pub use self::component::{CONTAINERD, COREDNS, Component, GoBuild, KUBERNETES, LANDSCAPE};
+pub use self::component::{
+    AGNHOST, CONTAINERD, COREDNS, Component, GoBuild, HELM, KUBERNETES, LANDSCAPE, METRICS_SERVER,
+};
 pub use self::ensure::{EnsureError, Outcome, Report, Source, SourceError, ensure};
 pub use self::go_modules::GoModules;

@@ -119,5 +119,8 @@ pub(crate) fn local_component(plane: &ControlPlane) -> Component {
         requests: plane.etcd.requests.clone(),
         pod_labels: pod_labels(),
         pod_annotations: std::collections::BTreeMap::new(),
+        waits_for: None,
+        beside: None,
+        shared: Vec::new(),
     }
 }

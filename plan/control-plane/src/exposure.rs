@@ -6,18 +6,23 @@ use k8s_openapi::{
     apimachinery::pkg::util::intstr::IntOrString,
 };
 
-use crate::{ControlPlane, Exposure, kube_apiserver, labels};
+use crate::{ControlPlane, Exposure, kube_apiserver, labels, tunnel};
 
 /// The port of the Service.
 pub const SERVICE_PORT: i32 = 443;
 /// The port of the pods, and of the endpoints of the Service `kubernetes`: an unprivileged user may bind it everywhere.
 pub const API_SERVER_PORT: i32 = 6443;
 
-/// Both objects.
+/// All objects.
 pub(crate) fn plan(plane: &ControlPlane) -> Exposure {
     Exposure {
         service: service(plane),
         route: plane.gateway.as_ref().map(|_| route(plane)),
+        tunnel_service: plane.machines.as_ref().map(|_| tunnel::service(plane)),
+        tunnel_route: plane
+            .machines
+            .as_ref()
+            .and_then(|machines| tunnel::route(plane, machines)),
     }
 }
 

@@ -55,6 +55,28 @@ pub struct ControlPlane {
     pub replicas: i32,
     /// Priority of its pods in the seed. The class must exist, else no pod is made.
     pub priority_class: Option<String>,
+    /// How it and its machines reach each other, where these are outside of the seed: for [`Role::Shoot`].
+    pub machines: Option<Machines>,
+}
+
+/// How an API server in the seed and machines outside of it reach each other.
+///
+/// What the API server sends to kubelets, Services and pods goes through a tunnel: a container beside it is the tunnel's
+/// server, every machine dials it through the gateway.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Machines {
+    /// TLS server name of the tunnel's server: the gateway routes by it, [`SecretNames::tunnel_server`] is for it.
+    pub tunnel_server_name: String,
+    /// Image of the tunnel's server: the project's own.
+    pub tunnel_image: String,
+    /// Ranges of the nodes' addresses; empty when nobody knows them.
+    pub node_ranges: Vec<String>,
+    /// The seed's own ranges (nodes, pods, Services): what users make the API server dial must not lie in them.
+    pub seed_ranges: Vec<String>,
+    /// Secret with the kubeconfig of the webhook that authorizes node-agents (`node-agent-authorizer-kubeconfig.yaml`).
+    pub node_agent_authorizer: Option<String>,
+    /// Length of the prefix of each node's part of the pod range.
+    pub node_prefix_length: u8,
 }
 
 /// The images of the components, as a pod's `image`.
@@ -68,6 +90,8 @@ pub struct Images {
     pub kube_scheduler: String,
     /// etcd; used by static pods only, the etcd controller knows its own.
     pub etcd: String,
+    /// The project's own: what waits for etcd before kube-apiserver starts. `None`: kube-apiserver tries by itself, as static pods do.
+    pub kubeception: Option<String>,
 }
 
 impl Images {
@@ -83,6 +107,7 @@ impl Images {
             kube_controller_manager: find("kube-controller-manager")?,
             kube_scheduler: find("kube-scheduler")?,
             etcd: vector.find("etcd", None)?.to_string(),
+            kubeception: Some(vector.find("kubeception", None)?.to_string()),
         })
     }
 }
@@ -145,6 +170,10 @@ pub struct SecretNames {
     pub controller_manager_access: ComponentAccess,
     /// How kube-scheduler reaches its API server.
     pub scheduler_access: ComponentAccess,
+    /// The certificate of the tunnel's server; only with [`ControlPlane::machines`].
+    pub tunnel_server: Option<String>,
+    /// The client certificate by which the tunnel's server reads nodes; only with [`ControlPlane::machines`].
+    pub tunnel_client: Option<String>,
 }
 
 /// How a component reaches its API server.
@@ -185,7 +214,7 @@ impl Default for EtcdOptions {
             quota: "8Gi".to_owned(),
             // An etcd with a small cluster's data takes about 100 MB.
             requests: Resource {
-                cpu: "50m".to_owned(),
+                cpu: "20m".to_owned(),
                 memory: "128Mi".to_owned(),
             },
         }
@@ -243,7 +272,7 @@ impl Default for ApiServerOptions {
             max_mutating_requests_inflight: None,
             // Just started it takes about 240 MB, with a few clients 300 MB.
             requests: Resource {
-                cpu: "100m".to_owned(),
+                cpu: "50m".to_owned(),
                 memory: "320Mi".to_owned(),
             },
         }

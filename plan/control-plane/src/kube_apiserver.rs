@@ -11,10 +11,11 @@ use k8s_openapi::{
 };
 
 use crate::{
-    ControlPlane, KubeApiServer, Role, authentication,
+    ControlPlane, KubeApiServer, Role, authentication, authorization,
     exposure::API_SERVER_PORT,
-    labels,
-    pod::{Component, Health},
+    labels, network_policies,
+    pod::{Component, Health, WaitsFor},
+    tunnel,
     volumes::{BUNDLE, CERTIFICATE, Files, Source},
 };
 
@@ -109,8 +110,7 @@ fn disruption_budget(plane: &ControlPlane) -> PodDisruptionBudget {
 
 /// The container with its files.
 pub(crate) fn component(plane: &ControlPlane) -> Component {
-    let (key, value) = labels::may_dial("etcd-main-client", 2379);
-    let checksum = authentication::checksum(&authentication::configuration(plane.api_server.anonymous));
+    let machines = plane.machines.as_ref();
     Component {
         name: "kube-apiserver",
         role: ROLE,
@@ -127,20 +127,58 @@ pub(crate) fn component(plane: &ControlPlane) -> Component {
             host: None,
         },
         requests: plane.api_server.requests.clone(),
-        pod_labels: BTreeMap::from([
-            (key, value),
-            ("networking.gardener.cloud/to-dns".to_owned(), "allowed".to_owned()),
-            (
-                "networking.gardener.cloud/to-public-networks".to_owned(),
-                "allowed".to_owned(),
-            ),
-            (
-                "networking.gardener.cloud/to-private-networks".to_owned(),
-                "allowed".to_owned(),
-            ),
-        ]),
-        pod_annotations: BTreeMap::from([("checksum/authentication-configuration".to_owned(), checksum)]),
+        pod_labels: pod_labels(plane),
+        pod_annotations: pod_annotations(plane),
+        waits_for: waits_for_etcd(plane),
+        beside: machines.map(|machines| tunnel::server(plane, machines)),
+        shared: machines.map(|_| tunnel::socket_directory()).into_iter().collect(),
     }
+}
+
+/// Without its etcd it would end after 20 s, and then wait longer and longer before each new attempt; and what it fails to dial at first
+/// it dials again only seconds later.
+fn waits_for_etcd(plane: &ControlPlane) -> Option<WaitsFor> {
+    let image = plane.images.kubeception.clone()?;
+    let address = plane.etcd_endpoints().first()?.split_once("://")?.1.to_owned();
+    Some(WaitsFor { image, address })
+}
+
+fn pod_labels(plane: &ControlPlane) -> BTreeMap<String, String> {
+    let networks = ["to-dns", "to-public-networks", "to-private-networks"];
+    let mut labels: BTreeMap<String, String> = networks
+        .into_iter()
+        .map(|network| (format!("networking.gardener.cloud/{network}"), "allowed".to_owned()))
+        .collect();
+    labels.extend([labels::may_dial("etcd-main-client", 2379)]);
+    labels.extend(node_agent_authorizer(plane).map(|_| network_policies::may_dial_authorizer()));
+    labels
+}
+
+/// Configuration files are read when the process starts: a change of one makes new pods.
+fn pod_annotations(plane: &ControlPlane) -> BTreeMap<String, String> {
+    let mut files = vec![(
+        "authentication",
+        authentication::configuration(plane.api_server.anonymous),
+    )];
+    files.extend(
+        plane
+            .machines
+            .iter()
+            .map(|_| ("egress-selector", tunnel::egress_configuration())),
+    );
+    files.extend(node_agent_authorizer(plane).map(|_| ("authorization", authorization::configuration())));
+    let annotation = |(name, text): (&str, String)| {
+        (
+            format!("checksum/{name}-configuration"),
+            authentication::checksum(&text),
+        )
+    };
+    files.into_iter().map(annotation).collect()
+}
+
+/// The Secret with the kubeconfig of the webhook that authorizes node-agents.
+fn node_agent_authorizer(plane: &ControlPlane) -> Option<&String> {
+    plane.machines.as_ref()?.node_agent_authorizer.as_ref()
 }
 
 fn files(plane: &ControlPlane) -> Vec<Files> {
@@ -186,6 +224,11 @@ fn files(plane: &ControlPlane) -> Vec<Files> {
     files.extend(ca_kubelet.map(|name| Files::secret("ca-kubelet", CA_KUBELET, name, BUNDLE)));
     let kubelet_client = secrets.kubelet_client.iter();
     files.extend(kubelet_client.map(|name| Files::secret("kubelet-client", KUBELET_CLIENT, name, CERTIFICATE)));
+    files.extend(plane.machines.iter().map(|_| tunnel::egress_file(plane)));
+    if let Some(secret) = node_agent_authorizer(plane) {
+        let config_map = plane.name("kube-apiserver-authorization-config");
+        files.extend(authorization::files(config_map, secret));
+    }
     files
 }
 
@@ -262,10 +305,11 @@ fn storage(plane: &ControlPlane, flags: &mut Flags) {
 
 fn authentication_flags(plane: &ControlPlane, flags: &mut Flags) {
     // The node authorizer watches kinds of storage.k8s.io and resource.k8s.io: without these groups it is never ready.
-    flags.set(
-        "authorization-mode",
-        if plane.role.has_nodes() { "Node,RBAC" } else { "RBAC" },
-    );
+    match node_agent_authorizer(plane) {
+        Some(_) => flags.set("authorization-config", authorization::path()),
+        None if plane.role.has_nodes() => flags.set("authorization-mode", "Node,RBAC"),
+        None => flags.set("authorization-mode", "RBAC"),
+    }
     flags.set(
         "authentication-config",
         format!("{AUTHENTICATION}/{}", authentication::FILE),
@@ -321,6 +365,9 @@ fn nodes(plane: &ControlPlane, flags: &mut Flags) {
         return;
     }
     flags.set("allow-privileged", "true");
+    if plane.machines.is_some() {
+        flags.set("egress-selector-config-file", tunnel::egress_path());
+    }
     flags.set("kubelet-preferred-address-types", "InternalIP,Hostname,ExternalIP");
     if plane.secrets.ca_kubelet_bundle.is_some() {
         flags.set("kubelet-certificate-authority", format!("{CA_KUBELET}/bundle.crt"));

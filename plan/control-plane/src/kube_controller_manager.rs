@@ -77,7 +77,7 @@ pub(crate) fn component(plane: &ControlPlane) -> Component {
         },
         // Just started it takes about 50 MB with the few controllers, 110 MB with all.
         requests: Resource {
-            cpu: "20m".to_owned(),
+            cpu: "10m".to_owned(),
             memory: "96Mi".to_owned(),
         },
         pod_labels: BTreeMap::from([
@@ -85,6 +85,9 @@ pub(crate) fn component(plane: &ControlPlane) -> Component {
             ("networking.gardener.cloud/to-dns".to_owned(), "allowed".to_owned()),
         ]),
         pod_annotations: BTreeMap::new(),
+        waits_for: None,
+        beside: None,
+        shared: Vec::new(),
     }
 }
 
@@ -111,6 +114,9 @@ fn command(plane: &ControlPlane) -> Vec<String> {
             flags.set("allocate-node-cidrs", "true");
             flags.set("cluster-cidr", pods.clone());
             flags.set("service-cluster-ip-range", plane.networks.services.clone());
+            if let Some(machines) = &plane.machines {
+                flags.set("node-cidr-mask-size", machines.node_prefix_length.to_string());
+            }
             flags.set("controllers", "*,bootstrap-signer-controller,token-cleaner-controller");
         }
         _ => {

@@ -51,7 +51,7 @@ pub(crate) fn component(plane: &ControlPlane) -> Component {
             host: None,
         },
         requests: Resource {
-            cpu: "20m".to_owned(),
+            cpu: "10m".to_owned(),
             memory: "64Mi".to_owned(),
         },
         pod_labels: BTreeMap::from([
@@ -59,5 +59,8 @@ pub(crate) fn component(plane: &ControlPlane) -> Component {
             ("networking.gardener.cloud/to-dns".to_owned(), "allowed".to_owned()),
         ]),
         pod_annotations: BTreeMap::new(),
+        waits_for: None,
+        beside: None,
+        shared: Vec::new(),
     }
 }

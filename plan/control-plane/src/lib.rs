@@ -12,6 +12,7 @@
 #![forbid(unsafe_code)]
 
 mod authentication; // who may ask without saying who they are
+mod authorization; // who may do what, where there are machines
 mod encryption; // what is encrypted in etcd
 mod etcd; // the Etcd object, and etcd as a container
 mod exposure; // the Service and the route to it
@@ -24,15 +25,16 @@ mod network_policies; // who may speak to whom
 mod pod; // what all pods of a control plane have in common
 mod priority; // which pods give way to which
 mod resources; // the answer
-mod static_pods;
-mod volumes; // where files come from: Secrets, or a directory of the host // for a machine without an API server above it
+mod static_pods; // for a machine without an API server above it
+mod tunnel; // the way to machines outside of the seed
+mod volumes; // where files come from: Secrets, or a directory of the host
 
 pub use self::{
     encryption::{EncryptionKey, encryption_configuration},
     exposure::{API_SERVER_PORT, SERVICE_PORT},
     input::{
-        ApiServerOptions, ComponentAccess, ControlPlane, EtcdOptions, Gateway, Images, Networks, Resource, Role,
-        SecretNames,
+        ApiServerOptions, ComponentAccess, ControlPlane, EtcdOptions, Gateway, Images, Machines, Networks, Resource,
+        Role, SecretNames,
     },
     priority::{garden_priority_classes, seed_priority_classes},
     resources::{Exposure, KubeApiServer, KubeControllerManager, KubeScheduler, Resources},

@@ -18,12 +18,17 @@ use crate::{
     exposure::{API_SERVER_PORT, SERVICE_PORT},
     kube_apiserver,
     labels::{self, labels, may_dial},
+    tunnel,
 };
 
 /// What a pod with the label for private networks may reach.
 const PRIVATE_NETWORKS: [&str; 4] = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"];
 /// The address of the cloud's metadata service, which hands out credentials: nobody may reach it.
 const METADATA_SERVICE: &str = "169.254.169.254/32";
+
+/// Namespace and name of resource-manager, as labels join them, and the port of its webhooks.
+const AUTHORIZER: &str = "garden-gardener-resource-manager";
+const AUTHORIZER_PORT: i32 = 10250;
 
 /// All policies.
 pub(crate) fn plan(plane: &ControlPlane) -> Vec<NetworkPolicy> {
@@ -46,7 +51,33 @@ pub(crate) fn plan(plane: &ControlPlane) -> Vec<NetworkPolicy> {
         API_SERVER_PORT,
     ));
     policies.extend(between(plane, "etcd-main-client", &etcd, 2379, 2379));
+    if let Some(machines) = &plane.machines {
+        let port = tunnel::PORT;
+        policies.extend(between(plane, tunnel::NAME, &api_server, port, port));
+        policies.extend(machines.node_agent_authorizer.iter().map(|_| to_authorizer(plane)));
+    }
     policies
+}
+
+/// The label of pods that may dial the webhook that authorizes node-agents.
+pub(crate) fn may_dial_authorizer() -> (String, String) {
+    may_dial(AUTHORIZER, AUTHORIZER_PORT)
+}
+
+/// The seed's one resource-manager serves the webhook for all shoots.
+fn to_authorizer(plane: &ControlPlane) -> NetworkPolicy {
+    let peer = NetworkPolicyPeer {
+        namespace_selector: select(labels(&[("kubernetes.io/metadata.name", "garden")])),
+        pod_selector: select(labels(&[("app", "gardener")])),
+        ip_block: None,
+    };
+    let rule = NetworkPolicyEgressRule {
+        to: Some(vec![peer]),
+        ports: Some(ports(&[("TCP", AUTHORIZER_PORT)])),
+    };
+    let (label, _) = may_dial_authorizer();
+    let name = format!("egress-to-{AUTHORIZER}-tcp-{AUTHORIZER_PORT}");
+    policy(plane, &name, egress(allowed(&label), rule))
 }
 
 fn policy(plane: &ControlPlane, name: &str, spec: NetworkPolicySpec) -> NetworkPolicy {

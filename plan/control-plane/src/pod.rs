@@ -6,8 +6,9 @@ use k8s_openapi::{
     api::{
         apps::v1::{Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment},
         core::v1::{
-            Capabilities, Container, EnvVar, HTTPGetAction, PodSecurityContext, PodSpec, PodTemplateSpec, Probe,
-            ResourceRequirements, SeccompProfile, SecurityContext, TopologySpreadConstraint,
+            Capabilities, Container, ContainerPort, EmptyDirVolumeSource, EnvVar, HTTPGetAction, PodSecurityContext,
+            PodSpec, PodTemplateSpec, Probe, ResourceRequirements, SeccompProfile, SecurityContext,
+            TopologySpreadConstraint, Volume, VolumeMount,
         },
     },
     apimachinery::pkg::{
@@ -47,6 +48,49 @@ pub(crate) struct Component {
     pub(crate) pod_labels: BTreeMap<String, String>,
     /// Annotations of its pods: a change makes new pods.
     pub(crate) pod_annotations: BTreeMap<String, String>,
+    /// What must accept connections before the container starts.
+    pub(crate) waits_for: Option<WaitsFor>,
+    /// A further container of its pods.
+    pub(crate) beside: Option<Beside>,
+    /// Empty directories that both containers see.
+    pub(crate) shared: Vec<SharedDirectory>,
+}
+
+/// A port that a pod waits for before its containers start.
+#[derive(Clone, Debug)]
+pub(crate) struct WaitsFor {
+    /// Image of the waiting program: the project's own.
+    pub(crate) image: String,
+    /// Host and port, `etcd-main-client:2379`.
+    pub(crate) address: String,
+}
+
+/// A container beside a component's own.
+#[derive(Clone, Debug)]
+pub(crate) struct Beside {
+    /// Name of the container.
+    pub(crate) name: &'static str,
+    /// Its image.
+    pub(crate) image: String,
+    /// Program and arguments.
+    pub(crate) command: Vec<String>,
+    /// Name and number of the port that it serves.
+    pub(crate) port: (&'static str, i32),
+    /// Its files; those with the name of one of the component's are the same.
+    pub(crate) files: Vec<Files>,
+    /// How its health is asked for.
+    pub(crate) health: Health,
+    /// What it may count on.
+    pub(crate) requests: Resource,
+}
+
+/// A directory of the pod, empty when it starts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SharedDirectory {
+    /// Name of the volume.
+    pub(crate) name: &'static str,
+    /// Where the containers see it.
+    pub(crate) path: &'static str,
 }
 
 /// Where a component tells its health.
@@ -82,23 +126,57 @@ impl Component {
             image_pull_policy: Some("IfNotPresent".to_owned()),
             command: Some(self.command.clone()),
             env: (!environment.is_empty()).then_some(environment),
-            ports: Some(vec![k8s_openapi::api::core::v1::ContainerPort {
-                name: Some("https".to_owned()),
-                container_port: self.port,
-                protocol: Some("TCP".to_owned()),
-                ..k8s_openapi::api::core::v1::ContainerPort::default()
-            }]),
-            resources: Some(ResourceRequirements {
-                requests: Some(quantities(&self.requests)),
-                ..ResourceRequirements::default()
-            }),
+            ports: Some(ports("https", self.port)),
+            resources: Some(requests(&self.requests)),
             startup_probe: Some(self.health.startup()),
             readiness_probe: Some(self.health.readiness()),
             liveness_probe: Some(self.health.liveness()),
             security_context: Some(container_security()),
-            volume_mounts: (!self.files.is_empty()).then(|| self.files.iter().map(Files::mount).collect()),
+            volume_mounts: self.mounts(&self.files),
             ..Container::default()
         }
+    }
+
+    fn container_beside(&self, beside: &Beside) -> Container {
+        Container {
+            name: beside.name.to_owned(),
+            image: Some(beside.image.clone()),
+            image_pull_policy: Some("IfNotPresent".to_owned()),
+            command: Some(beside.command.clone()),
+            ports: Some(ports(beside.port.0, beside.port.1)),
+            resources: Some(requests(&beside.requests)),
+            startup_probe: Some(beside.health.startup()),
+            readiness_probe: Some(beside.health.readiness()),
+            liveness_probe: Some(beside.health.liveness()),
+            security_context: Some(container_security()),
+            volume_mounts: self.mounts(&beside.files),
+            ..Container::default()
+        }
+    }
+
+    fn mounts(&self, files: &[Files]) -> Option<Vec<VolumeMount>> {
+        let shared = self.shared.iter().map(|directory| VolumeMount {
+            name: directory.name.to_owned(),
+            mount_path: directory.path.to_owned(),
+            ..VolumeMount::default()
+        });
+        let mounts: Vec<VolumeMount> = files.iter().map(Files::mount).chain(shared).collect();
+        (!mounts.is_empty()).then_some(mounts)
+    }
+
+    fn volumes(&self) -> Option<Vec<Volume>> {
+        let mut volumes: Vec<Volume> = self.files.iter().map(Files::volume).collect();
+        for files in self.beside.iter().flat_map(|beside| &beside.files) {
+            if !volumes.iter().any(|volume| volume.name == files.name) {
+                volumes.push(files.volume());
+            }
+        }
+        volumes.extend(self.shared.iter().map(|directory| Volume {
+            name: directory.name.to_owned(),
+            empty_dir: Some(EmptyDirVolumeSource::default()),
+            ..Volume::default()
+        }));
+        (!volumes.is_empty()).then_some(volumes)
     }
 
     fn pod(&self, plane: &ControlPlane) -> PodSpec {
@@ -108,8 +186,11 @@ impl Component {
             priority_class_name: plane.priority_class.clone(),
             security_context: Some(pod_security()),
             termination_grace_period_seconds: Some(30),
-            containers: vec![self.container()],
-            volumes: (!self.files.is_empty()).then(|| self.files.iter().map(Files::volume).collect()),
+            init_containers: self.waits_for.as_ref().map(|waits_for| vec![waits_for.container()]),
+            containers: std::iter::once(self.container())
+                .chain(self.beside.iter().map(|beside| self.container_beside(beside)))
+                .collect(),
+            volumes: self.volumes(),
             topology_spread_constraints: plane.is_highly_available().then(|| vec![self.spread()]),
             ..PodSpec::default()
         }
@@ -165,6 +246,20 @@ impl Component {
     }
 }
 
+impl WaitsFor {
+    /// It waits as long as it takes, and says what for.
+    fn container(&self) -> Container {
+        Container {
+            name: "wait-for-port".to_owned(),
+            image: Some(self.image.clone()),
+            image_pull_policy: Some("IfNotPresent".to_owned()),
+            args: Some(vec!["wait-for-port".to_owned(), self.address.clone()]),
+            security_context: Some(container_security()),
+            ..Container::default()
+        }
+    }
+}
+
 impl Health {
     fn get(&self, path: &str) -> Probe {
         Probe {
@@ -209,6 +304,22 @@ impl Health {
             failure_threshold: Some(6),
             ..self.get(self.live)
         }
+    }
+}
+
+fn ports(name: &str, port: i32) -> Vec<ContainerPort> {
+    vec![ContainerPort {
+        name: Some(name.to_owned()),
+        container_port: port,
+        protocol: Some("TCP".to_owned()),
+        ..ContainerPort::default()
+    }]
+}
+
+fn requests(resource: &Resource) -> ResourceRequirements {
+    ResourceRequirements {
+        requests: Some(quantities(resource)),
+        ..ResourceRequirements::default()
     }
 }
 

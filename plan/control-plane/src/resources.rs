@@ -34,6 +34,10 @@ pub struct Exposure {
     pub service: Service,
     /// The route to it by server name, if there is a gateway.
     pub route: Option<TlsRoute>,
+    /// The Service of the tunnel's server, where machines are outside of the seed.
+    pub tunnel_service: Option<Service>,
+    /// The route to it.
+    pub tunnel_route: Option<TlsRoute>,
 }
 
 /// The objects of kube-apiserver.

@@ -32,6 +32,8 @@ fn render(plane: &ControlPlane) -> String {
     documents.add_all(&plan.network_policies);
     documents.add(&plan.exposure.service);
     documents.add_all(&plan.exposure.route);
+    documents.add_all(&plan.exposure.tunnel_service);
+    documents.add_all(&plan.exposure.tunnel_route);
     documents.add(&plan.etcd);
     documents.add_all(&plan.kube_apiserver.config_maps);
     documents.add(&plan.kube_apiserver.deployment);
@@ -56,6 +58,11 @@ fn a_shoot_with_two_api_servers() {
         ..control_plane(Role::Shoot)
     };
     golden::assert("tests/golden/shoot-highly-available.yaml", &render(&plane));
+}
+
+#[test]
+fn a_shoot_with_machines() {
+    golden::assert("tests/golden/shoot.yaml", &render(&control_plane(Role::Shoot)));
 }
 
 #[test]

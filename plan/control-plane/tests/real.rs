@@ -15,7 +15,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use common::control_plane;
 use k8s_openapi::api::core::v1::Pod;
 use lib_clock::SystemClock;
-use lib_pki::{CertificateAuthority, CertificateRequest, PrivateKey, Usage};
+use lib_pki::{CertificateAuthority, CertificateRequest, PrivateKey, Usage, signing_request};
 use plan_control_plane::{
     ComponentAccess, EncryptionKey, Role, StaticPods, StaticPodsOptions, encryption_configuration,
 };
@@ -65,18 +65,15 @@ impl Running {
     fn start_pod(&mut self, pod: &Pod) {
         let spec = pod.spec.as_ref().unwrap();
         let container = &spec.containers[0];
+        // A directory that containers share is none of the host's: there is no other container here.
         let host_path = |volume: &str| {
-            let volume = spec
-                .volumes
-                .iter()
-                .flatten()
-                .find(|known| known.name == volume)
-                .unwrap();
-            volume.host_path.clone().unwrap().path
+            let mut volumes = spec.volumes.iter().flatten();
+            let volume = volumes.find(|known| known.name == volume)?;
+            Some(volume.host_path.clone()?.path)
         };
         let mounts = container.volume_mounts.iter().flatten();
         let mut mounts: Vec<(String, String)> = mounts
-            .map(|mount| (mount.mount_path.clone(), host_path(&mount.name)))
+            .filter_map(|mount| Some((mount.mount_path.clone(), host_path(&mount.name)?)))
             .collect();
         // The longest first: one path may be the beginning of another.
         mounts.sort_by_key(|(path, _)| std::cmp::Reverse(path.len()));
@@ -120,6 +117,20 @@ impl Running {
         } else {
             Err(String::from_utf8_lossy(&output.stderr).into_owned())
         }
+    }
+
+    /// kubectl as another user.
+    async fn kubectl_as(&self, user: &str, arguments: &[&str]) -> Result<String, String> {
+        let path = self.directory.path().join(format!("{user}.kubeconfig"));
+        let kubeconfig = format!("--kubeconfig={}", path.display());
+        self.kubectl(&[arguments, &[kubeconfig.as_str()]].concat()).await
+    }
+
+    /// A file of the test's own.
+    fn write(&self, name: &str, text: &str) -> String {
+        let path = self.directory.path().join(name);
+        fs_err::write(&path, text).unwrap();
+        path.display().to_string()
     }
 
     async fn anonymous(&self, path: &str) -> Result<String, String> {
@@ -177,7 +188,11 @@ fn write_files(planned: &StaticPods, running: &Running) {
                     .1
                     .clone()
             }
-            (None, content) => content.clone().unwrap(),
+            // The configuration of authorization names a file beside it.
+            (None, content) => content.clone().unwrap().replace(
+                "/etc/kubernetes/structured/authorization-kubeconfigs",
+                &base.join("authorization-kubeconfigs").display().to_string(),
+            ),
         };
         fs_err::write(path, text).unwrap();
     }
@@ -218,8 +233,23 @@ fn contents(running: &Running) -> Contents {
         "kubeconfig",
         kubeconfig("system:kube-scheduler", "none"),
     ));
-    let admin = kubeconfig("admin", "system:masters");
-    fs_err::write(running.directory.path().join("admin.kubeconfig"), admin).unwrap();
+    for (user, name, group) in [
+        ("admin", "admin", "system:masters"),
+        ("node", "system:node:one", "system:nodes"),
+        (
+            "node-agent",
+            "gardener.cloud:node-agent:machine:one",
+            "gardener.cloud:node-agents",
+        ),
+    ] {
+        let path = running.directory.path().join(format!("{user}.kubeconfig"));
+        fs_err::write(path, kubeconfig(name, group)).unwrap();
+    }
+    found.push(file(
+        "kube-apiserver-authorization-webhooks-kubeconfigs",
+        "node-agent-authorizer-kubeconfig.yaml",
+        kubeconfig("webhook", "none").replace(&url, "https://127.0.0.1:1"),
+    ));
     let key = PrivateKey::generate().unwrap();
     found.push(file("service-account-key-bundle", "bundle.key", key.public_key_pem()));
     found.push(file("service-account-key", "id_rsa", key.to_pem()));
@@ -419,4 +449,71 @@ async fn the_garden_has_no_workload() {
         .kubectl(&["create", "quota", "test", "--hard=configmaps=3"])
         .await
         .unwrap();
+}
+
+#[tokio::test]
+async fn a_control_plane_with_machines_knows_their_identities() {
+    let running = Running::start(Role::Shoot);
+    running
+        .wait_for("the API server to be ready", &["get", "--raw", "/readyz"])
+        .await;
+    // Each node gets its part of the pod range.
+    let node = running.write("node.yaml", "apiVersion: v1\nkind: Node\nmetadata: {name: one}\n");
+    running.kubectl(&["create", "-f", &node]).await.unwrap();
+    let range = ["get", "node", "one", "-o", "jsonpath={.spec.podCIDR}"];
+    eventually(DEADLINE, "the node's part of the pod range", || async {
+        let range = running.kubectl(&range).await?;
+        testing_testkit::ready_when(range.starts_with("100.") && range.ends_with("/24"), || range)
+    })
+    .await;
+    // A kubelet's serving certificate is of the authority that the API server believes kubelets by.
+    let request = serving_request();
+    let request = running.write("request.yaml", &request);
+    running.kubectl_as("node", &["create", "-f", &request]).await.unwrap();
+    running.kubectl(&["certificate", "approve", "serving"]).await.unwrap();
+    let certificate = ["get", "csr", "serving", "-o", "jsonpath={.status.certificate}"];
+    let certificate = eventually(DEADLINE, "the kubelet's certificate", || async {
+        let certificate = running.kubectl(&certificate).await?;
+        STANDARD
+            .decode(certificate.trim())
+            .map_err(|error| error.to_string())
+            .and_then(|pem| {
+                (!pem.is_empty())
+                    .then_some(pem)
+                    .ok_or_else(|| "not signed yet".to_owned())
+            })
+    })
+    .await;
+    assert_eq!(issuer(&certificate), "kubelet");
+    // Nodes and roles are asked first; what a node-agent may do only the webhook knows, and it does not answer here.
+    assert!(running.kubectl_as("node", &["get", "node", "one"]).await.is_ok());
+    let denied = running.kubectl_as("node-agent", &["get", "nodes"]).await.unwrap_err();
+    assert!(denied.contains("https://127.0.0.1:1/"), "{denied}");
+}
+
+/// A request of the node `one` for its serving certificate.
+fn serving_request() -> String {
+    let request = CertificateRequest {
+        organizations: vec!["system:nodes".to_owned()],
+        ..CertificateRequest::server("system:node:one", vec!["one".to_owned()], vec![], DAY)
+    };
+    let request = signing_request(&request, &PrivateKey::generate().unwrap()).unwrap();
+    format!(
+        "apiVersion: certificates.k8s.io/v1\nkind: CertificateSigningRequest\nmetadata: {{name: serving}}\nspec:\n  signerName: kubernetes.io/kubelet-serving\n  usages: [digital signature, server auth]\n  request: {}\n",
+        STANDARD.encode(request)
+    )
+}
+
+/// The common name of whoever signed a certificate.
+fn issuer(pem: &[u8]) -> String {
+    let (_, pem) = x509_parser::pem::parse_x509_pem(pem).unwrap();
+    let certificate = pem.parse_x509().unwrap();
+    certificate
+        .issuer()
+        .iter_common_name()
+        .next()
+        .unwrap()
+        .as_str()
+        .unwrap()
+        .to_owned()
 }

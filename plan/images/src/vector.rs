@@ -251,7 +251,17 @@ images:
         for name in versioned {
             assert!(vector.find(name, Some("1.35.4")).is_ok(), "{name}");
         }
-        for name in ["etcd", "coredns", "pause", "kubeception"] {
+        let others = [
+            "etcd",
+            "coredns",
+            "pause",
+            "kubeception",
+            "gardenlet",
+            "metrics-server",
+            "busybox",
+            "agnhost",
+        ];
+        for name in others {
             assert!(vector.find(name, None).is_ok(), "{name}");
         }
         assert!(
@@ -265,7 +275,7 @@ images:
     #[test]
     fn our_own_images_carry_the_version_of_the_workspace() {
         let vector = ImageVector::embedded().unwrap();
-        for name in ["pause", "kubeception"] {
+        for name in ["pause", "kubeception", "gardenlet"] {
             assert_eq!(
                 vector.find(name, None).unwrap().tag.as_deref(),
                 Some(env!("CARGO_PKG_VERSION")),

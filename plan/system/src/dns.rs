@@ -24,6 +24,8 @@ pub struct Dns {
     pub cluster_ip: Ipv4Addr,
     /// The domain of the cluster's own names.
     pub cluster_domain: String,
+    /// How many pods answer; several are spread over nodes.
+    pub replicas: u32,
 }
 
 /// CoreDNS as a Deployment, and the Service `kube-dns`.
@@ -91,7 +93,7 @@ fn deployment(dns: &Dns) -> Object {
         "kind": "Deployment",
         "metadata": {"name": NAME, "namespace": NAMESPACE, "labels": labels},
         "spec": {
-            "replicas": 1,
+            "replicas": dns.replicas,
             "selector": {"matchLabels": labels},
             "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
             "template": {"metadata": {"labels": labels}, "spec": pod(dns)},
@@ -100,6 +102,19 @@ fn deployment(dns: &Dns) -> Object {
 }
 
 fn pod(dns: &Dns) -> Value {
+    let mut pod = single_pod(dns);
+    if dns.replicas > 1 {
+        pod["topologySpreadConstraints"] = json!([{
+            "labelSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
+            "maxSkew": 1,
+            "topologyKey": "kubernetes.io/hostname",
+            "whenUnsatisfiable": "ScheduleAnyway",
+        }]);
+    }
+    pod
+}
+
+fn single_pod(dns: &Dns) -> Value {
     json!({
         "automountServiceAccountToken": true,
         "dnsPolicy": "Default",
@@ -156,12 +171,27 @@ mod tests {
     use crate::object::testing::{check_types, to_yaml};
 
     #[test]
-    fn dns_is_planned() {
-        let objects = plan_dns(&Dns {
+    fn several_pods_are_spread() {
+        let objects = plan_dns(&dns(2));
+        check_types(&objects);
+        let spec = &objects[4]["spec"];
+        assert_eq!(spec["replicas"], 2);
+        let spread = &spec["template"]["spec"]["topologySpreadConstraints"][0];
+        assert_eq!(spread["topologyKey"], "kubernetes.io/hostname");
+    }
+
+    fn dns(replicas: u32) -> Dns {
+        Dns {
             image: "registry/coredns:1".to_owned(),
             cluster_ip: Ipv4Addr::new(10, 3, 0, 10),
             cluster_domain: "cluster.local".to_owned(),
-        });
+            replicas,
+        }
+    }
+
+    #[test]
+    fn dns_is_planned() {
+        let objects = plan_dns(&dns(1));
         check_types(&objects);
         expect_test::expect_file!["../tests/golden/dns.yaml"].assert_eq(&to_yaml(&objects));
     }

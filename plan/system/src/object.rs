@@ -58,6 +58,27 @@ pub(crate) fn cluster_role_binding(name: &str, role: &str, service_account: &str
     bind(name, role, &subject)
 }
 
+/// Gives a Role of the system namespace to one of its ServiceAccounts.
+pub(crate) fn role_binding(name: &str, role: &str, service_account: &str) -> Object {
+    let subject = json!({"kind": "ServiceAccount", "name": service_account, "namespace": NAMESPACE});
+    json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "RoleBinding",
+        "metadata": {"name": name, "namespace": NAMESPACE},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": role},
+        "subjects": [subject],
+    })
+}
+
+/// Gives a ClusterRole to a group.
+pub(crate) fn cluster_role_binding_for_group(name: &str, role: &str, group: &str) -> Object {
+    bind(
+        name,
+        role,
+        &json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": group}),
+    )
+}
+
 /// Gives a ClusterRole to a user.
 pub(crate) fn cluster_role_binding_for_user(name: &str, role: &str, user: &str) -> Object {
     bind(
@@ -93,8 +114,10 @@ pub(crate) mod testing {
 
     use k8s_openapi::api::apps::v1::{DaemonSet, Deployment};
     use k8s_openapi::api::core::v1::{ConfigMap, Secret, Service, ServiceAccount};
-    use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
+    use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, RoleBinding};
+    use k8s_openapi::api::scheduling::v1::PriorityClass;
     use k8s_openapi::api::storage::v1::StorageClass;
+    use k8s_openapi::kube_aggregator::pkg::apis::apiregistration::v1::APIService;
     use serde::{Serialize, de::DeserializeOwned};
 
     use crate::Object;
@@ -113,11 +136,14 @@ pub(crate) mod testing {
     pub(crate) fn check_types(objects: &[Object]) {
         for object in objects {
             match object["kind"].as_str().unwrap() {
+                "APIService" => round_trip::<APIService>(object),
                 "ClusterRole" => round_trip::<ClusterRole>(object),
                 "ClusterRoleBinding" => round_trip::<ClusterRoleBinding>(object),
                 "ConfigMap" => round_trip::<ConfigMap>(object),
                 "DaemonSet" => round_trip::<DaemonSet>(object),
                 "Deployment" => round_trip::<Deployment>(object),
+                "PriorityClass" => round_trip::<PriorityClass>(object),
+                "RoleBinding" => round_trip::<RoleBinding>(object),
                 "Secret" => round_trip::<Secret>(object),
                 "Service" => round_trip::<Service>(object),
                 "ServiceAccount" => round_trip::<ServiceAccount>(object),

@@ -160,6 +160,8 @@ fn client_service(context: &Context<'_>) -> Service {
     Service {
         metadata,
         spec: Some(ServiceSpec {
+            // The only member: who dials it while it starts waits less than who does not find it.
+            publish_not_ready_addresses: Some(true),
             selector: Some(context.selector()),
             ports: Some(vec![port("client", context.client_port), port("metrics", METRICS_PORT)]),
             ..ServiceSpec::default()

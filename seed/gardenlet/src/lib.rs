@@ -11,6 +11,7 @@
 
 mod care; // conditions of shoots
 mod context; // what all controllers share
+mod controller_installation; // extensions of the seed
 mod process; // wires everything together
 mod seed; // the Seed: registration, lease, health
 mod settings; // the configuration, completed

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     care,
     context::Gardenlet,
-    seed,
+    controller_installation, seed,
     settings::{Settings, SettingsError},
     shoot,
 };
@@ -25,6 +25,9 @@ pub struct Arguments {
     /// The configuration file, a `GardenletConfiguration`.
     #[arg(long)]
     pub config: PathBuf,
+    /// Where machines really reach a registry of the image vector, as `<registry>=<URL>`; may be given several times.
+    #[arg(long = "registry", value_name = "REGISTRY=URL")]
+    pub registries: Vec<String>,
 }
 
 /// Why the process ended.
@@ -54,7 +57,7 @@ pub enum Error {
 
 /// Runs until `shutdown`.
 pub async fn run(arguments: Arguments, shutdown: CancellationToken) -> Result<(), Error> {
-    let settings = Settings::load(&arguments.config)?;
+    let settings = Settings::load(&arguments.config)?.with_registries(&arguments.registries)?;
     let garden = connect::from_kubeconfig_file(&settings.garden_kubeconfig).await;
     let garden_client = garden.map_err(|source| Error::Connect {
         cluster: "garden",
@@ -106,7 +109,9 @@ async fn work(gardenlet: Gardenlet, readiness: Readiness, shutdown: Cancellation
         if shutdown.run_until_cancelled(registered.cancelled()).await.is_some() {
             let shoots = shoot::run(gardenlet.clone(), shutdown.clone());
             let lease = seed::renew(gardenlet.clone(), shutdown.clone());
-            futures::join!(shoots, lease, care::run(gardenlet.clone(), shutdown.clone()));
+            let extensions = controller_installation::run(gardenlet.clone(), shutdown.clone());
+            let care = care::run(gardenlet.clone(), shutdown.clone());
+            futures::join!(shoots, lease, extensions, care);
         }
     };
     futures::join!(seed::run(gardenlet.clone(), shutdown.clone(), tell), shoots);

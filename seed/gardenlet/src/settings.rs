@@ -6,6 +6,7 @@ use api::{
     config::gardenlet::GardenletConfiguration,
     core::v1beta1::{Seed, SeedTemplate},
     defaulting,
+    extensions::v1alpha1::{RegistryCapability, RegistryConfig, RegistryHost},
 };
 use apimachinery::meta::{ObjectMeta, Quantity};
 
@@ -26,6 +27,9 @@ pub enum SettingsError {
     /// Something that nobody can guess is missing.
     #[error("the configuration has no {0}")]
     Missing(&'static str),
+    /// A registry's place can't be read.
+    #[error("--registry: {0:?} is not <registry>=<URL>")]
+    Registry(String),
     /// An address can't be read.
     #[error("server.healthProbes: {0:?} is no address")]
     Address(String),
@@ -66,6 +70,8 @@ pub(crate) struct Settings {
     pub(crate) lease_period: Duration,
     /// Time that DNS records may be cached.
     pub(crate) dns_ttl_seconds: i64,
+    /// Registries that machines really reach elsewhere.
+    pub(crate) registries: Vec<RegistryConfig>,
 }
 
 /// A lease for leader election.
@@ -146,13 +152,38 @@ impl Settings {
                     .map_or(2, |s| s.max(1).unsigned_abs().into()),
             ),
             dns_ttl_seconds: shoot.dns_entry_ttl_seconds.unwrap_or(120),
+            registries: Vec::new(),
         })
+    }
+
+    /// With the places of registries, each as `<registry>=<URL>`.
+    pub(crate) fn with_registries(mut self, places: &[String]) -> Result<Self, SettingsError> {
+        self.registries = places.iter().map(|place| registry(place)).collect::<Result<_, _>>()?;
+        Ok(self)
     }
 
     /// Name of the seed.
     pub(crate) fn seed_name(&self) -> &str {
         self.seed.metadata.name.as_deref().unwrap_or_default()
     }
+}
+
+fn registry(place: &str) -> Result<RegistryConfig, SettingsError> {
+    let (upstream, url) = place
+        .split_once('=')
+        .filter(|(upstream, url)| !upstream.is_empty() && url.contains("://"))
+        .ok_or_else(|| SettingsError::Registry(place.to_owned()))?;
+    let host = RegistryHost {
+        url: url.to_owned(),
+        capabilities: vec![RegistryCapability::Pull, RegistryCapability::Resolve],
+        ..RegistryHost::default()
+    };
+    Ok(RegistryConfig {
+        upstream: upstream.to_owned(),
+        server: Some(url.to_owned()),
+        hosts: vec![host],
+        ..RegistryConfig::default()
+    })
 }
 
 fn or(text: String, default: &str) -> String {
@@ -259,5 +290,23 @@ seedConfig:
         );
         assert_eq!((settings.concurrent_shoots, settings.care_period.as_secs()), (3, 7));
         assert_eq!(settings.health_address.to_string(), "127.0.0.1:2728");
+    }
+
+    #[test]
+    fn registries_are_where_they_are_said_to_be() {
+        let places = ["registry.test:5000=http://elsewhere.test:5000".to_owned()];
+        let settings = complete(SMALL).unwrap().with_registries(&places).unwrap();
+        assert_eq!(settings.registries[0].upstream, "registry.test:5000");
+        assert_eq!(settings.registries[0].hosts[0].url, "http://elsewhere.test:5000");
+        for wrong in ["registry.test", "=http://a", "a=b"] {
+            let error = complete(SMALL)
+                .unwrap()
+                .with_registries(&[wrong.to_owned()])
+                .unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                format!("--registry: {wrong:?} is not <registry>=<URL>")
+            );
+        }
     }
 }

@@ -5,6 +5,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use api::resources::v1alpha1::ManagedResource;
+use controller::health::Readiness;
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::Secret;
 use kube::{
@@ -19,14 +20,20 @@ use lib_clock::{Clock, SystemClock};
 use lib_error_chain::ErrorChain;
 use tokio_util::sync::CancellationToken;
 
-use crate::{managed_resource, target::Targets, token};
+use crate::{authorizer, certificates, machines::Machines, managed_resource, target::Targets, token};
 
 /// Time until a failed pass is repeated.
 const RETRY: Duration = Duration::from_secs(2);
 /// Longest until any object is looked at again.
 const PERIOD: Duration = Duration::from_secs(600);
+/// The part of readiness that the webhook's certificate is.
+const WEBHOOK: &str = "authorizer of node-agents";
 
-/// Applies ManagedResources and requests tokens, for all control planes of a seed.
+/// Applies ManagedResources, requests tokens and lets machines in, for all control planes of a seed.
+///
+/// What its deployment must give it, beside what ManagedResources need: get, list and watch on Machines
+/// (`machine.sapcloud.io`) in all namespaces; get, create and update on Secrets in its own; a Service
+/// `gardener-resource-manager` with port 443 to the webhook port, which the API servers of all shoots may reach.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Arguments {
     /// Port of `/healthz` and `/readyz`.
@@ -35,6 +42,12 @@ pub struct Arguments {
     /// Kubeconfig of the seed; without it the process uses its service account.
     #[arg(long)]
     pub kubeconfig: Option<std::path::PathBuf>,
+    /// Namespace of its Service and of the Secret with its serving certificate.
+    #[arg(long, default_value = api::constants::GARDEN_NAMESPACE)]
+    pub namespace: String,
+    /// Port of the webhook that shoots' API servers ask what node-agents may do.
+    #[arg(long, default_value_t = 10250)]
+    pub webhook_port: u16,
 }
 
 /// Why the process ended.
@@ -46,6 +59,9 @@ pub enum Error {
     /// The health port is taken.
     #[error("failed to serve health")]
     Health(#[from] controller::health::HealthError),
+    /// The webhook can't be served.
+    #[error("failed to serve the authorizer of node-agents")]
+    Authorizer(#[from] authorizer::Error),
 }
 
 /// What all passes share.
@@ -57,18 +73,42 @@ struct Shared {
 /// Runs until `shutdown`.
 pub async fn run(arguments: Arguments, shutdown: CancellationToken) -> Result<(), Error> {
     let seed_client = controller::connect::from_kubeconfig_file_or_in_cluster(arguments.kubeconfig.as_deref()).await?;
-    let address = SocketAddr::from(([0, 0, 0, 0], arguments.health_port));
-    let _health = controller::health::serve(address, controller::health::Readiness::new()).await?;
+    let address = |port| SocketAddr::from(([0, 0, 0, 0], port));
+    let readiness = Readiness::new();
+    readiness.set(WEBHOOK, false);
+    let _health = controller::health::serve(address(arguments.health_port), readiness.clone()).await?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let certificate =
+        authorizer::ServingCertificate::new(seed_client.clone(), &arguments.namespace, Arc::clone(&clock));
+    let webhook = authorizer::listen(address(arguments.webhook_port), &certificate).await?;
     let shared = Arc::new(Shared {
         context: managed_resource::Context {
             targets: Targets::new(seed_client.clone()),
             seed_client,
         },
-        clock: Arc::new(SystemClock),
+        clock,
     });
+    let certificate = certificate.run(move |usable| readiness.set(WEBHOOK, usable), shutdown.clone());
     let resources = managed_resources(Arc::clone(&shared), shutdown.clone());
-    futures::join!(resources, tokens(shared, shutdown));
+    let machines = machines(Arc::clone(&shared), webhook, shutdown.clone());
+    futures::join!(certificate, machines, resources, tokens(shared, shutdown));
     Ok(())
+}
+
+/// What concerns machines: their certificates, and what their node-agents may do.
+async fn machines(shared: Arc<Shared>, webhook: authorizer::Server, shutdown: CancellationToken) {
+    let managed_resource::Context { targets, seed_client } = &shared.context;
+    let (machines, watcher) = Machines::new();
+    let reviewer = authorizer::Reviewer {
+        machines: machines.clone(),
+        targets: targets.clone(),
+    };
+    let clock = Arc::clone(&shared.clock);
+    futures::join!(
+        watcher.run(seed_client.clone(), shutdown.clone()),
+        webhook.run(reviewer, shutdown.clone()),
+        certificates::run(targets.clone(), machines, clock, shutdown),
+    );
 }
 
 fn requeue(after: Duration) -> Action {

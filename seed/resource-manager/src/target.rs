@@ -81,6 +81,8 @@ pub enum TargetError {
 pub struct Target {
     /// Its client.
     pub client: Client,
+    /// Version of the Secret that the client was made of; `None` for the seed.
+    pub revision: Option<String>,
     mapper: RestMapper,
 }
 
@@ -90,6 +92,7 @@ impl Target {
     pub fn new(client: Client) -> Self {
         Self {
             client,
+            revision: None,
             mapper: RestMapper::new(),
         }
     }
@@ -202,15 +205,12 @@ impl TargetError {
     }
 }
 
-/// A target and the resource version of the Secret it was made of.
-type Known = (Option<String>, Target);
-
 /// All targets of a seed.
 #[derive(Clone)]
 pub struct Targets {
     /// The seed itself.
     pub seed: Target,
-    by_namespace: Arc<Mutex<BTreeMap<String, Known>>>,
+    by_namespace: Arc<Mutex<BTreeMap<String, Target>>>,
 }
 
 impl Targets {
@@ -239,8 +239,8 @@ impl Targets {
             return Err(missing());
         };
         let version = secret.metadata.resource_version.clone();
-        if let Some((known, target)) = self.by_namespace.lock().get(namespace)
-            && *known == version
+        if let Some(target) = self.by_namespace.lock().get(namespace)
+            && target.revision == version
         {
             return Ok(target.clone());
         }
@@ -254,10 +254,11 @@ impl Targets {
             namespace: namespace.to_owned(),
             source: Box::new(source),
         })?;
-        let target = Target::new(client);
-        self.by_namespace
-            .lock()
-            .insert(namespace.to_owned(), (version, target.clone()));
+        let target = Target {
+            revision: version,
+            ..Target::new(client)
+        };
+        self.by_namespace.lock().insert(namespace.to_owned(), target.clone());
         Ok(target)
     }
 }

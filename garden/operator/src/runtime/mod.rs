@@ -20,7 +20,7 @@ pub(crate) use self::gardener::{
 };
 pub(crate) use self::gateway::{GatewayObjects, NAME as GATEWAY, gateway};
 pub(crate) use self::protection::deletion_confirmation;
-pub(crate) use self::resource_manager::resource_manager;
+pub(crate) use self::resource_manager::{resource_manager, resource_manager_service};
 pub(crate) use self::roles::Identity;
 
 /// Deployments without which nothing works in the runtime cluster.

@@ -1,7 +1,8 @@
 //! Wishes for control planes of each role, with names as the secrets manager makes them.
 
 use plan_control_plane::{
-    ApiServerOptions, ComponentAccess, ControlPlane, EtcdOptions, Gateway, Images, Networks, Role, SecretNames,
+    ApiServerOptions, ComponentAccess, ControlPlane, EtcdOptions, Gateway, Images, Machines, Networks, Role,
+    SecretNames,
 };
 
 /// Names of Secrets; `nodes`: with those for kubelets.
@@ -29,6 +30,24 @@ pub(crate) fn secret_names(nodes: bool) -> SecretNames {
         encryption_configuration: "kube-apiserver-etcd-encryption-configuration-70000000".to_owned(),
         controller_manager_access: access("kube-controller-manager"),
         scheduler_access: access("kube-scheduler"),
+        tunnel_server: for_nodes("vpn-seed-server-80000000"),
+        tunnel_client: for_nodes("tunnel-server-client-90000000"),
+    }
+}
+
+/// Machines behind a tunnel.
+fn machines() -> Machines {
+    Machines {
+        tunnel_server_name: "tunnel.first.dev.internal.local.kubeception.internal".to_owned(),
+        tunnel_image: "registry.test/kubeception:0.1.0".to_owned(),
+        node_ranges: vec!["10.10.0.0/16".to_owned()],
+        seed_ranges: vec![
+            "10.1.0.0/24".to_owned(),
+            "10.2.0.0/16".to_owned(),
+            "10.3.0.0/16".to_owned(),
+        ],
+        node_agent_authorizer: Some("kube-apiserver-authorization-webhooks-kubeconfigs".to_owned()),
+        node_prefix_length: 24,
     }
 }
 
@@ -60,6 +79,7 @@ pub(crate) fn control_plane(role: Role) -> ControlPlane {
             kube_controller_manager: "registry.test/kubernetes:1.35.4".to_owned(),
             kube_scheduler: "registry.test/kubernetes:1.35.4".to_owned(),
             etcd: "registry.test/kubernetes:1.35.4".to_owned(),
+            kubeception: Some("registry.test/kubeception:0.1.0".to_owned()),
         },
         networks: Networks {
             services: "100.64.0.0/13".to_owned(),
@@ -75,5 +95,6 @@ pub(crate) fn control_plane(role: Role) -> ControlPlane {
         api_server: ApiServerOptions::default(),
         replicas: 1,
         priority_class: Some("gardener-system-500".to_owned()),
+        machines: (role == Role::Shoot).then(machines),
     }
 }

@@ -13,7 +13,7 @@ pub(crate) struct Finding {
 }
 
 impl Finding {
-    fn healthy(reason: &'static str, message: &str) -> Self {
+    pub(super) fn healthy(reason: &'static str, message: &str) -> Self {
         Self {
             status: ConditionStatus::True,
             reason,
@@ -32,6 +32,8 @@ impl Finding {
 
 /// Deployments that every shoot has.
 const REQUIRED_DEPLOYMENTS: [&str; 2] = ["kube-apiserver", "kube-controller-manager"];
+/// Deployments that shoots with machines have beside.
+const REQUIRED_WITH_MACHINES: [&str; 1] = ["kube-scheduler"];
 
 /// Whether the API server answered its health check.
 pub(crate) fn api_server(answer: Result<(), String>) -> Finding {
@@ -45,11 +47,12 @@ pub(crate) fn api_server(answer: Result<(), String>) -> Finding {
 }
 
 /// Whether etcd and the Deployments of the control plane run.
-pub(crate) fn control_plane(deployments: &[Deployment], etcd: Option<&Etcd>) -> Finding {
+pub(crate) fn control_plane(deployments: &[Deployment], etcd: Option<&Etcd>, has_workers: bool) -> Finding {
     if let Progress::Waiting(state) | Progress::Failed(state) = deploy::etcd_state(etcd) {
         return Finding::unhealthy("EtcdUnhealthy", format!("Etcd etcd-main is not healthy: {state}"));
     }
-    for name in REQUIRED_DEPLOYMENTS {
+    let more = REQUIRED_WITH_MACHINES.into_iter().filter(|_| has_workers);
+    for name in REQUIRED_DEPLOYMENTS.into_iter().chain(more) {
         let deployment = deployments
             .iter()
             .find(|deployment| deployment.metadata.name.as_deref() == Some(name));
@@ -110,6 +113,14 @@ pub(crate) fn system_components(resources: &[ManagedResource], api_server: &Find
     Finding::healthy("SystemComponentsRunning", "All system components are healthy.")
 }
 
+/// The same with what a request through the tunnel brought; what is ill already is the more likely cause of the other.
+pub(crate) fn with_tunnel(finding: Finding, answer: Result<(), String>) -> Finding {
+    match answer {
+        Err(error) if finding.status == ConditionStatus::True => Finding::unhealthy("TunnelBroken", error),
+        _ => finding,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use k8s_openapi::api::apps::v1::{DeploymentSpec, DeploymentStatus};
@@ -141,7 +152,7 @@ mod tests {
 
     #[track_caller]
     fn check(deployments: &[Deployment], etcd: Option<&Etcd>, reason: &str, message: &str) {
-        let finding = control_plane(deployments, etcd);
+        let finding = control_plane(deployments, etcd, false);
         assert_eq!((finding.reason, finding.message.as_str()), (reason, message));
     }
 
@@ -169,6 +180,31 @@ mod tests {
         ];
         let message = "Deployment kube-apiserver is not healthy: 0 of 1 pods are available, 1 are up to date";
         check(&ill, Some(&etcd(true)), "DeploymentUnhealthy", message);
+    }
+
+    #[test]
+    fn machines_need_a_scheduler() {
+        let mut deployments = vec![
+            deployment("kube-apiserver", 1),
+            deployment("kube-controller-manager", 1),
+        ];
+        let missing = control_plane(&deployments, Some(&etcd(true)), true);
+        assert_eq!(missing.message, "Deployment kube-scheduler is missing");
+        deployments.push(deployment("kube-scheduler", 1));
+        let healthy = control_plane(&deployments, Some(&etcd(true)), true);
+        assert_eq!(healthy.status, ConditionStatus::True);
+    }
+
+    #[test]
+    fn a_tunnel_that_leads_nowhere_is_an_illness() {
+        let ill = with_tunnel(Finding::healthy("Good", ""), Err("node a is not reached".to_owned()));
+        assert_eq!(
+            (ill.reason, ill.message.as_str()),
+            ("TunnelBroken", "node a is not reached")
+        );
+        let worse = Finding::unhealthy("Bad", String::new());
+        assert_eq!(with_tunnel(worse.clone(), Err(String::new())), worse);
+        assert_eq!(with_tunnel(Finding::healthy("Good", ""), Ok(())).reason, "Good");
     }
 
     #[test]

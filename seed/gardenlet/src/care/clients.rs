@@ -2,12 +2,12 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use k8s_openapi::api::core::v1::Secret;
-use kube::{Api, Client};
+use k8s_openapi::api::core::v1::{Node, Secret};
+use kube::{Api, Client, api::ListParams};
 use lib_error_chain::ErrorChain;
 use parking_lot::Mutex;
 
-use crate::context::Gardenlet;
+use crate::{context::Gardenlet, shoot::tunnel};
 
 /// An API server that takes longer is as good as dead to its users.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -39,6 +39,24 @@ impl ShootClients {
             Ok(Err(error)) => Err(ErrorChain(&error).to_string()),
             Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
         }
+    }
+
+    /// The nodes, and whether the ready ones are reached through the tunnel.
+    pub(crate) async fn nodes(
+        &self,
+        gardenlet: &Gardenlet,
+        namespace: &str,
+    ) -> Result<(Vec<Node>, Result<(), String>), String> {
+        let client = self.client(gardenlet, namespace).await?;
+        let api: Api<Node> = Api::all(client.clone());
+        let everything = ListParams::default();
+        let nodes = match tokio::time::timeout(PATIENCE, api.list(&everything)).await {
+            Ok(Ok(nodes)) => nodes.items,
+            Ok(Err(error)) => return Err(ErrorChain(&error).to_string()),
+            Err(_) => return Err(format!("no answer within {} s", PATIENCE.as_secs())),
+        };
+        let tunnel = tunnel::ask_all(&client, &nodes).await;
+        Ok((nodes, tunnel))
     }
 
     /// Forgets the client of a shoot that is gone.

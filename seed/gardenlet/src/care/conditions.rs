@@ -14,6 +14,8 @@ use super::checks::Finding;
 pub(crate) struct Findings {
     pub(crate) api_server: Finding,
     pub(crate) control_plane: Finding,
+    /// Absent in a shoot without machines.
+    pub(crate) every_node: Option<Finding>,
     pub(crate) system_components: Finding,
 }
 
@@ -21,7 +23,8 @@ impl Findings {
     /// True when there is nothing to complain of.
     pub(crate) fn are_healthy(&self) -> bool {
         let all = [&self.api_server, &self.control_plane, &self.system_components];
-        all.iter().all(|finding| finding.status == ConditionStatus::True)
+        let mut all = all.into_iter().chain(&self.every_node);
+        all.all(|finding| finding.status == ConditionStatus::True)
     }
 }
 
@@ -31,13 +34,17 @@ pub(crate) fn write(status: &mut ShootStatus, findings: &Findings, now: Timestam
     let Findings {
         api_server,
         control_plane,
+        every_node,
         system_components,
     } = findings;
-    for (type_, finding) in [
-        (constants::SHOOT_API_SERVER_AVAILABLE, api_server),
-        (constants::SHOOT_CONTROL_PLANE_HEALTHY, control_plane),
-        (constants::SHOOT_SYSTEM_COMPONENTS_HEALTHY, system_components),
-    ] {
+    let all = [
+        (constants::SHOOT_API_SERVER_AVAILABLE, Some(api_server)),
+        (constants::SHOOT_CONTROL_PLANE_HEALTHY, Some(control_plane)),
+        (constants::SHOOT_EVERY_NODE_READY, every_node.as_ref()),
+        (constants::SHOOT_SYSTEM_COMPONENTS_HEALTHY, Some(system_components)),
+    ];
+    for (type_, finding) in all {
+        let Some(finding) = finding else { continue };
         let mut finding = finding.clone();
         if creating && finding.status == ConditionStatus::False {
             // What was never healthy is not ill: it is on its way.
@@ -123,6 +130,7 @@ mod tests {
         Findings {
             api_server: finding(),
             control_plane: finding(),
+            every_node: None,
             system_components: finding(),
         }
     }
@@ -152,6 +160,27 @@ mod tests {
         write(&mut status, &findings(&ConditionStatus::False), at(3));
         assert_eq!(status.conditions[0].last_transition_time, Some(Time(at(3))));
         assert_eq!(status.conditions.len(), 3);
+    }
+
+    #[test]
+    fn nodes_are_told_of_only_where_there_are_any() {
+        let mut status = status(LastOperationType::Create, LastOperationState::Succeeded);
+        let mut findings = findings(&ConditionStatus::True);
+        findings.every_node = Some(finding(ConditionStatus::False));
+        assert!(!findings.are_healthy());
+        write(&mut status, &findings, at(1));
+        let types: Vec<&str> = status
+            .conditions
+            .iter()
+            .map(|condition| condition.type_.as_str())
+            .collect();
+        let expected = [
+            "APIServerAvailable",
+            "ControlPlaneHealthy",
+            "EveryNodeReady",
+            "SystemComponentsHealthy",
+        ];
+        assert_eq!(types, expected);
     }
 
     #[test]

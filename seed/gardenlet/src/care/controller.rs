@@ -4,8 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use api::{
     constants::{self, GARDEN_ROLE, ROLE_CONTROL_PLANE},
-    core::v1beta1::Shoot,
+    core::v1beta1::{ConditionStatus, Shoot, Worker as Pool},
     druid::v1alpha1::Etcd,
+    extensions::v1alpha1::Worker,
+    machine::v1alpha1::Machine,
     resources::v1alpha1::ManagedResource,
 };
 use futures::StreamExt;
@@ -24,9 +26,10 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    checks::{api_server, control_plane, system_components},
+    checks::{Finding, api_server, control_plane, system_components, with_tunnel},
     clients::ShootClients,
     conditions::{self, Findings},
+    nodes::{Seen, every_node, unknown},
 };
 use crate::{context::Gardenlet, shoot::StatusWriter};
 
@@ -80,6 +83,11 @@ pub(crate) async fn run(gardenlet: Gardenlet, shutdown: CancellationToken) {
             to_shoot(store.clone()),
         )
         .watches(
+            Api::<Worker>::all(seed.clone()),
+            watcher::Config::default(),
+            to_shoot(store.clone()),
+        )
+        .watches(
             Api::<ManagedResource>::all(seed),
             watcher::Config::default(),
             to_shoot(store),
@@ -114,7 +122,7 @@ async fn look(shoot: Arc<Shoot>, queue: Arc<Queue>) -> Result<Action, CareError>
     if namespace.is_empty() || shoot.status.last_operation.is_none() {
         return Ok(Action::await_change());
     }
-    let findings = findings(&queue, &namespace).await?;
+    let findings = findings(&queue, &namespace, &shoot.spec.provider.workers).await?;
     let now = queue.gardenlet.clock.now();
     let garden = queue.gardenlet.garden_client.clone();
     let project_namespace = shoot.namespace().unwrap_or_default();
@@ -134,7 +142,7 @@ async fn look(shoot: Arc<Shoot>, queue: Arc<Queue>) -> Result<Action, CareError>
     }))
 }
 
-async fn findings(queue: &Queue, namespace: &str) -> Result<Findings, CareError> {
+async fn findings(queue: &Queue, namespace: &str, pools: &[Pool]) -> Result<Findings, CareError> {
     let seed = queue.gardenlet.seed_client();
     let deployments: Api<Deployment> = Api::namespaced(seed.clone(), namespace);
     let etcds: Api<Etcd> = Api::namespaced(seed.clone(), namespace);
@@ -152,10 +160,50 @@ async fn findings(queue: &Queue, namespace: &str) -> Result<Findings, CareError>
     let (objects, answer) = futures::join!(objects, queue.clients.ask(&queue.gardenlet, namespace));
     let (deployments, etcd, resources) = objects?;
     let api_server = api_server(answer);
+    let system_components = system_components(&resources.items, &api_server);
+    let (every_node, system_components) = if pools.is_empty() {
+        (None, system_components)
+    } else {
+        let (nodes, system) = with_nodes(queue, namespace, pools, &api_server, system_components).await?;
+        (Some(nodes), system)
+    };
     Ok(Findings {
-        control_plane: control_plane(&deployments.items, etcd.as_ref()),
-        system_components: system_components(&resources.items, &api_server),
+        control_plane: control_plane(&deployments.items, etcd.as_ref(), !pools.is_empty()),
+        every_node,
+        system_components,
         api_server,
+    })
+}
+
+/// The finding of the nodes, and that of the system components with what the tunnel to the nodes adds to it.
+async fn with_nodes(
+    queue: &Queue,
+    namespace: &str,
+    pools: &[Pool],
+    api_server: &Finding,
+    system_components: Finding,
+) -> Result<(Finding, Finding), CareError> {
+    if api_server.status != ConditionStatus::True {
+        let why = "The API server does not answer, so the nodes can't be looked at.";
+        return Ok((unknown(why.to_owned()), system_components));
+    }
+    let machines: Api<Machine> = Api::namespaced(queue.gardenlet.seed_client(), namespace);
+    let machines = async {
+        match machines.list(&ListParams::default()).await {
+            Ok(machines) => Ok(machines.items),
+            // A provider that knows no machines.
+            Err(error) if controller::error::is_not_found(&error) => Ok(Vec::new()),
+            Err(error) => Err(failed("read the machines")(error)),
+        }
+    };
+    let (machines, nodes) = futures::join!(machines, queue.clients.nodes(&queue.gardenlet, namespace));
+    let machines = machines?;
+    Ok(match nodes {
+        Err(error) => (unknown(format!("the nodes can't be read: {error}")), system_components),
+        Ok((nodes, tunnel)) => (
+            every_node(pools, &Seen { nodes, machines }),
+            with_tunnel(system_components, tunnel),
+        ),
     })
 }
 

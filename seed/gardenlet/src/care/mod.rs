@@ -7,6 +7,7 @@ mod checks; // judgements. Pure
 mod clients; // one client per shoot
 mod conditions; // what is written. Pure
 mod controller; // the queue
+mod nodes; // judgements of nodes. Pure
 
 pub(crate) use self::{checks::Finding as CareFinding, conditions::set as set_condition, controller::run};
 

@@ -30,7 +30,8 @@ async fn what_is_found_is_written_once() {
     let writer = StatusWriter::new(garden.client(), "garden-dev", "first");
     let api_server = api_server(Err("connection refused".to_owned()));
     let findings = Findings {
-        control_plane: control_plane(&[], None),
+        control_plane: control_plane(&[], None, false),
+        every_node: None,
         system_components: system_components(&[], &api_server),
         api_server,
     };

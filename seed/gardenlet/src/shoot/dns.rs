@@ -1,12 +1,8 @@
 //! Records for a shoot's API server: DNSRecord objects, which an extension carries out.
 
-use std::{collections::BTreeMap, net::IpAddr, time::Duration};
+use std::{net::IpAddr, time::Duration};
 
-use api::{
-    constants,
-    core::v1beta1::ErrorCode,
-    extensions::v1alpha1::{DefaultSpec, DnsRecord, DnsRecordSpec, DnsRecordType},
-};
+use api::extensions::v1alpha1::{DefaultSpec, DnsRecord, DnsRecordSpec, DnsRecordType};
 use controller::wait::{Progress, until};
 use k8s_openapi::{
     api::core::v1::{Secret, SecretReference, Service},
@@ -16,6 +12,7 @@ use kube::Api;
 
 use super::{
     error::{TaskError, in_garden},
+    extension::{self, Patience},
     flow::ShootContext,
     identity::{Endpoint, RecordKeeper},
 };
@@ -33,36 +30,15 @@ pub(crate) async fn deploy(
     context: &ShootContext,
     role: &str,
     endpoint: &Endpoint,
-    deadline: Duration,
+    patience: Patience,
 ) -> Result<(), TaskError> {
     let Some(keeper) = &endpoint.record else { return Ok(()) };
     let name = record_name(context.name(), role);
     let secret = deploy_credentials(context, &name, keeper).await?;
     let address = gateway_address(context).await?;
     let record = record(context, &name, endpoint, keeper, secret, address);
-    context.gardenlet.seed.apply(&record).await?;
-    let api: Api<DnsRecord> = Api::namespaced(context.gardenlet.seed_client(), &context.technical_id);
-    let ready = deploy::extension_ready(&api, &name, deadline, |record| &record.status.default_status).await;
-    match ready {
-        Ok(_) => Ok(()),
-        Err(source) => {
-            let codes = codes(&api, &name).await;
-            Err(TaskError::Extension {
-                object: format!("DNSRecord {}/{name}", context.technical_id),
-                codes,
-                source,
-            })
-        }
-    }
-}
-
-/// What kind of problem the extension has.
-async fn codes(api: &Api<DnsRecord>, name: &str) -> Vec<ErrorCode> {
-    let record = api.get_opt(name).await.ok().flatten();
-    record
-        .and_then(|record| record.status.default_status.last_error)
-        .map(|error| error.codes)
-        .unwrap_or_default()
+    extension::ask(context, record).await?;
+    extension::wait::<DnsRecord>(context, &name, patience).await.map(drop)
 }
 
 fn record(
@@ -73,24 +49,8 @@ fn record(
     secret: Option<String>,
     address: Address,
 ) -> DnsRecord {
-    // Without the annotation an extension leaves a changed wish alone.
-    let annotations = BTreeMap::from([
-        (
-            constants::GARDENER_OPERATION.to_owned(),
-            constants::OPERATION_RECONCILE.to_owned(),
-        ),
-        (
-            "gardener.cloud/timestamp".to_owned(),
-            context.gardenlet.clock.now().to_string(),
-        ),
-    ]);
     DnsRecord {
-        metadata: ObjectMeta {
-            name: Some(name.to_owned()),
-            namespace: Some(context.technical_id.clone()),
-            annotations: Some(annotations),
-            ..ObjectMeta::default()
-        },
+        metadata: extension::metadata(context, name),
         spec: DnsRecordSpec {
             default_spec: DefaultSpec {
                 type_: keeper.provider_type.clone(),

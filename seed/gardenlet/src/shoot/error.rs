@@ -51,6 +51,11 @@ pub(crate) enum TaskError {
         codes: Vec<ErrorCode>,
         source: WaitError,
     },
+    /// What users made in the cloud by way of the shoot could not be removed.
+    #[error("failed to remove what users made in the cloud")]
+    Cleanup {
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The wish can't be fulfilled by this version.
     #[error("{0}")]
     Unsupported(String),
@@ -87,6 +92,7 @@ impl TaskError {
     pub(crate) fn codes(&self) -> Vec<ErrorCode> {
         match self {
             Self::Extension { codes, .. } => codes.clone(),
+            Self::Cleanup { .. } => vec![ErrorCode::CleanupClusterResources],
             Self::Unsupported(_) | Self::Invalid(_) => vec![ErrorCode::ConfigurationProblem],
             _ => Vec::new(),
         }

@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     error::{TaskError, in_garden, is_final, last_error, last_errors},
-    flow::{self, ShootContext},
+    flow::{self, Shape, ShootContext},
     status::{self, Start, StatusWriter},
 };
 use crate::context::Gardenlet;
@@ -56,10 +56,11 @@ pub(crate) async fn run(gardenlet: &Gardenlet, shoot: Shoot, operation: LastOper
             return Ok(Ended::Failed);
         }
     };
+    let shape = Shape::of(&context.shoot);
     let graph = if operation == LastOperationType::Delete {
-        flow::delete()
+        flow::delete(shape)
     } else {
-        flow::reconcile()
+        flow::reconcile(shape)
     };
     let graph = graph.map_err(|error| TaskError::Invalid(format!("the flow is broken: {error}")))?;
     let deleting = operation == LastOperationType::Delete;

@@ -2,74 +2,46 @@
 
 use std::collections::BTreeMap;
 
-use api::{
-    core::v1beta1::Shoot,
-    resources::v1alpha1::{ManagedResource, ManagedResourceSpec},
-};
+use api::core::v1beta1::Shoot;
 use k8s_openapi::{
-    ByteString,
     api::{
-        core::v1::{ConfigMap, LocalObjectReference, Secret},
+        core::v1::ConfigMap,
         rbac::v1::{ClusterRole, ClusterRoleBinding, PolicyRule, RoleRef, Subject},
     },
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
-use serde::Serialize;
 
-use super::{error::TaskError, identity::Endpoints};
+use super::{error::TaskError, identity::Endpoints, managed::Bundle, wish};
 
 /// Name of the ManagedResource.
 pub(crate) const NAME: &str = "shoot-core-system";
+/// Who kube-apiserver is to kubelets: the name in its certificate.
+const KUBELET_CLIENT: &str = "system:kube-apiserver:kubelet";
 const READ_ONLY: &str = "gardener.cloud:system:read-only";
 
-/// The ManagedResource, and the Secret with its objects.
+/// The objects.
 pub(crate) fn plan(
     shoot: &Shoot,
     project: &str,
     technical_id: &str,
     endpoints: &Endpoints,
-) -> Result<(Secret, ManagedResource), TaskError> {
-    let mut text = String::new();
-    let mut add = |object: &dyn ErasedYaml| -> Result<(), TaskError> {
-        text.push_str("---\n");
-        text.push_str(&object.yaml()?);
-        Ok(())
-    };
-    for role in cluster_roles() {
-        add(&role)?;
+) -> Result<Bundle, TaskError> {
+    let mut bundle = Bundle::default();
+    cluster_roles().iter().try_for_each(|role| bundle.add(role))?;
+    cluster_role_bindings()
+        .iter()
+        .try_for_each(|binding| bundle.add(binding))?;
+    bundle.add(&shoot_info(shoot, project, endpoints))?;
+    bundle.add(&cluster_identity(shoot, technical_id))?;
+    if wish::has_workers(shoot) {
+        let objects = [
+            plan_system::plan_priority_classes(),
+            plan_system::plan_roles(KUBELET_CLIENT),
+            plan_system::plan_component_roles(),
+        ];
+        objects.concat().iter().try_for_each(|object| bundle.add(object))?;
     }
-    for binding in cluster_role_bindings() {
-        add(&binding)?;
-    }
-    add(&shoot_info(shoot, project, endpoints))?;
-    add(&cluster_identity(shoot, technical_id))?;
-    let secret = Secret {
-        metadata: metadata(technical_id, &format!("managedresource-{NAME}")),
-        data: Some(BTreeMap::from([(
-            "objects.yaml".to_owned(),
-            ByteString(text.into_bytes()),
-        )])),
-        type_: Some("Opaque".to_owned()),
-        ..Secret::default()
-    };
-    let reference = LocalObjectReference {
-        name: format!("managedresource-{NAME}"),
-    };
-    let mut resource = ManagedResource {
-        metadata: metadata(technical_id, NAME),
-        spec: ManagedResourceSpec {
-            secret_refs: vec![reference],
-            ..ManagedResourceSpec::default()
-        },
-        ..ManagedResource::default()
-    };
-    let labels = resource.metadata.labels.get_or_insert_default();
-    labels.insert("origin".to_owned(), "gardener".to_owned());
-    labels.insert(
-        "care.gardener.cloud/condition-type".to_owned(),
-        "SystemComponentsHealthy".to_owned(),
-    );
-    Ok((secret, resource))
+    Ok(bundle)
 }
 
 fn metadata(namespace: &str, name: &str) -> ObjectMeta {
@@ -77,20 +49,6 @@ fn metadata(namespace: &str, name: &str) -> ObjectMeta {
         name: Some(name.to_owned()),
         namespace: Some(namespace.to_owned()),
         ..ObjectMeta::default()
-    }
-}
-
-/// Objects of several types as YAML.
-trait ErasedYaml {
-    fn yaml(&self) -> Result<String, TaskError>;
-}
-
-impl<T: Serialize> ErasedYaml for T {
-    fn yaml(&self) -> Result<String, TaskError> {
-        serde_yaml_ng::to_string(self).map_err(|source| TaskError::Encode {
-            what: "the shoot's system resources",
-            source: Box::new(source),
-        })
     }
 }
 
@@ -247,6 +205,13 @@ fn cluster_identity(shoot: &Shoot, technical_id: &str) -> ConfigMap {
 mod tests {
     use super::*;
 
+    fn planned(shoot: &Shoot) -> String {
+        let bundle = plan(shoot, "dev", "shoot--dev--first", &Endpoints::default()).unwrap();
+        let (secret, resource) = bundle.into_resource("shoot--dev--first", NAME);
+        let bundle = String::from_utf8(secret.data.unwrap().remove("objects.yaml").unwrap().0).unwrap();
+        serde_yaml_ng::to_string(&resource).unwrap() + &bundle
+    }
+
     #[test]
     fn the_bundle_is_as_committed() {
         let mut shoot = Shoot::default();
@@ -254,9 +219,20 @@ mod tests {
         shoot.spec.kubernetes.version = "1.35.4".to_owned();
         shoot.spec.provider.type_ = "local".to_owned();
         shoot.spec.region = "local".to_owned();
-        let (secret, resource) = plan(&shoot, "dev", "shoot--dev--first", &Endpoints::default()).unwrap();
-        let bundle = String::from_utf8(secret.data.unwrap().remove("objects.yaml").unwrap().0).unwrap();
-        let resource = serde_yaml_ng::to_string(&resource).unwrap();
-        testing_testkit::golden::assert("tests/golden/shoot-system.yaml", &(resource + &bundle));
+        testing_testkit::golden::assert("tests/golden/shoot-system.yaml", &planned(&shoot));
+        let workerless = planned(&shoot);
+        shoot.spec.provider.workers = vec![api::core::v1beta1::Worker::default()];
+        let with_workers = planned(&shoot);
+        let more = with_workers
+            .strip_prefix(&workerless)
+            .expect("machines add to the rest");
+        for added in [
+            "gardener-shoot-system-900",
+            "system:kubelet-api-admin",
+            "tunnel-server",
+            "kube-scheduler",
+        ] {
+            assert!(more.contains(added), "{added}");
+        }
     }
 }

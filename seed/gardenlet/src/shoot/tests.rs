@@ -1,8 +1,10 @@
 //! Whole operations on clusters in memory: creation, deletion, and both cut short anywhere.
 
+mod real; // extension objects on a real API server
+mod workers; // the same with machines
 mod world; // a garden and a seed, with those who work in them
 
-use api::core::v1beta1::{ConditionStatus, ErrorCode, LastOperationState, LastOperationType, Shoot, Worker};
+use api::core::v1beta1::{ConditionStatus, ErrorCode, LastOperationState, LastOperationType, Shoot};
 use http::Method;
 
 use self::world::World;
@@ -202,29 +204,9 @@ async fn a_creation_cut_short_anywhere_can_be_deleted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn workers_are_refused_with_the_reason() {
-    let world = World::new();
-    world.change_shoot(|shoot| shoot.spec.provider.workers = vec![Worker::default()]);
-    assert_eq!(create(&world).await, Ended::GaveUp);
-    let shoot = world.shoot();
-    assert_eq!(state(&shoot).1, LastOperationState::Failed);
-    let error = &shoot.status.last_errors[0];
-    assert_eq!(error.task_id.as_deref(), Some("Checking what is wished"));
-    assert_eq!(error.codes, [ErrorCode::ConfigurationProblem]);
-    assert!(
-        error
-            .description
-            .contains("no extension for Worker objects of type \"local\""),
-        "{}",
-        error.description
-    );
-    assert_eq!(world.left_in_seed().await, Vec::<String>::new());
-}
-
-#[tokio::test(start_paused = true)]
 async fn an_extensions_error_is_told_with_its_code_and_task() {
     let world = World::new();
-    world.fail_records(ErrorCode::InfraRateLimitsExceeded);
+    world.fail_extension("dnsrecords", ErrorCode::InfraRateLimitsExceeded);
     assert_eq!(create(&world).await, Ended::Failed);
     let shoot = world.shoot();
     assert_eq!(state(&shoot).1, LastOperationState::Error);
@@ -242,7 +224,7 @@ async fn an_extensions_error_is_told_with_its_code_and_task() {
     assert!(
         shoot.status.last_errors[0]
             .description
-            .contains("its extension says: the zone is not yours")
+            .contains("its extension says: the cloud says no")
     );
     // The rest went on.
     assert!(
@@ -256,7 +238,7 @@ async fn an_extensions_error_is_told_with_its_code_and_task() {
 #[tokio::test(start_paused = true)]
 async fn a_shoot_that_fails_for_too_long_has_failed() {
     let world = World::new();
-    world.fail_records(ErrorCode::InfraRateLimitsExceeded);
+    world.fail_extension("dnsrecords", ErrorCode::InfraRateLimitsExceeded);
     assert_eq!(create(&world).await, Ended::Failed);
     world
         .clock

@@ -5,29 +5,38 @@ use std::net::{IpAddr, Ipv4Addr};
 use api::core::v1beta1::{KubeApiServerConfig, Seed, Shoot};
 use deploy::SecretsWish;
 use ipnet::IpNet;
-use plan_control_plane::{ApiServerOptions, ControlPlane, EtcdOptions, Gateway, Images, Networks, Role, SecretNames};
+use plan_control_plane::{
+    ApiServerOptions, ControlPlane, EtcdOptions, Gateway, Images, Machines, Networks, Role, SecretNames,
+};
 
-use super::{error::TaskError, identity::Endpoints};
+use super::{authorizer, error::TaskError, identity::Endpoints, pools};
 
 /// Ranges when neither the Shoot nor its Seed says one (Gardener's).
 const DEFAULT_SERVICES: &str = "100.64.0.0/13";
 const DEFAULT_PODS: &str = "100.96.0.0/11";
+/// Length of the prefix of each node's part of the pod range: room for 110 pods twice (Gardener's default).
+const DEFAULT_NODE_PREFIX: u8 = 24;
 /// The address that clients inside a shoot know its API server by; it exists on nodes only.
-const ADVERTISED_ADDRESS: Ipv4Addr = Ipv4Addr::new(240, 0, 0, 1);
+pub(crate) const ADVERTISED_ADDRESS: Ipv4Addr = Ipv4Addr::new(240, 0, 0, 1);
 /// Where the seed's gateway is described (the landscape's contract).
 const GATEWAY: (&str, &str) = ("garden", "gateway");
 /// The priority of etcd and kube-apiserver (Gardener's).
 const PRIORITY_CLASS: &str = "gardener-system-500";
 
+/// Whether the shoot has machines.
+pub(crate) fn has_workers(shoot: &Shoot) -> bool {
+    !shoot.spec.provider.workers.is_empty()
+}
+
+/// The range of the nodes' addresses, if the Shoot names one.
+pub(crate) fn node_range(shoot: &Shoot) -> Option<String> {
+    let range = shoot.spec.networking.as_ref()?.nodes.clone();
+    range.filter(|range| !range.is_empty())
+}
+
 /// What of a Shoot this version can't do yet. Saying so beats ignoring the wish.
 pub(crate) fn check_supported(shoot: &Shoot) -> Result<(), TaskError> {
     let refuse = |what: String| Err(TaskError::Unsupported(what));
-    if !shoot.spec.provider.workers.is_empty() {
-        let provider = &shoot.spec.provider.type_;
-        return refuse(format!(
-            "spec.provider.workers: no extension for Worker objects of type {provider:?} is registered; remove the workers, or register one"
-        ));
-    }
     if shoot
         .spec
         .hibernation
@@ -60,7 +69,7 @@ pub(crate) fn networks(shoot: &Shoot, seed: &Seed) -> Networks {
             .filter(|range| !range.is_empty())
             .unwrap_or_else(|| third.to_owned())
     };
-    let has_nodes = !shoot.spec.provider.workers.is_empty();
+    let has_nodes = has_workers(shoot);
     Networks {
         services: or(own.services, defaults.services, DEFAULT_SERVICES),
         pods: has_nodes.then(|| or(own.pods, defaults.pods, DEFAULT_PODS)),
@@ -102,9 +111,24 @@ pub(crate) fn secrets_wish(
         etcd: "etcd-main".to_owned(),
         hostnames: endpoints.hostnames(),
         addresses: vec![address, ADVERTISED_ADDRESS.into()],
-        has_nodes: !shoot.spec.provider.workers.is_empty(),
+        has_nodes: has_workers(shoot),
+        tunnel_server_name: tunnel_server_name(shoot, endpoints),
         encrypted_resources: encrypted,
     })
+}
+
+/// The server name of the tunnel, where there are machines at its other end.
+fn tunnel_server_name(shoot: &Shoot, endpoints: &Endpoints) -> Option<String> {
+    pools::tunnel_server_name(endpoints).filter(|_| has_workers(shoot))
+}
+
+/// What a control plane is made of, and was found or made before.
+#[derive(Clone, Debug)]
+pub(crate) struct Parts {
+    pub(crate) images: Images,
+    /// The image of our own processes.
+    pub(crate) own_image: String,
+    pub(crate) secrets: SecretNames,
 }
 
 /// The whole wish.
@@ -113,16 +137,19 @@ pub(crate) fn control_plane(
     seed: &Seed,
     technical_id: &str,
     endpoints: &Endpoints,
-    images: Images,
-    secrets: SecretNames,
+    parts: Parts,
 ) -> ControlPlane {
-    let role = if shoot.spec.provider.workers.is_empty() {
-        Role::WorkerlessShoot
-    } else {
-        Role::Shoot
-    };
+    let Parts {
+        images,
+        own_image,
+        secrets,
+    } = parts;
     ControlPlane {
-        role,
+        role: if has_workers(shoot) {
+            Role::Shoot
+        } else {
+            Role::WorkerlessShoot
+        },
         namespace: technical_id.to_owned(),
         prefix: String::new(),
         cluster_name: technical_id.to_owned(),
@@ -139,6 +166,25 @@ pub(crate) fn control_plane(
         api_server: api_server(shoot.spec.kubernetes.kube_api_server.clone().unwrap_or_default()),
         replicas: 1,
         priority_class: Some(PRIORITY_CLASS.to_owned()),
+        machines: tunnel_server_name(shoot, endpoints).map(|name| machines(shoot, seed, name, own_image)),
+    }
+}
+
+/// How the API server and the machines reach each other.
+fn machines(shoot: &Shoot, seed: &Seed, tunnel_server_name: String, tunnel_image: String) -> Machines {
+    let own = &seed.spec.networks;
+    let seed_ranges = own.nodes.iter().chain([&own.pods, &own.services]).cloned().collect();
+    let manager = shoot.spec.kubernetes.kube_controller_manager.as_ref();
+    let prefix = manager.and_then(|manager| manager.node_cidr_mask_size);
+    Machines {
+        tunnel_server_name,
+        tunnel_image,
+        node_ranges: node_range(shoot).into_iter().collect(),
+        seed_ranges,
+        node_agent_authorizer: Some(authorizer::SECRET.to_owned()),
+        node_prefix_length: prefix
+            .and_then(|prefix| u8::try_from(prefix).ok())
+            .unwrap_or(DEFAULT_NODE_PREFIX),
     }
 }
 
@@ -180,7 +226,7 @@ fn api_server(config: KubeApiServerConfig) -> ApiServerOptions {
 
 #[cfg(test)]
 mod tests {
-    use api::core::v1beta1::{AdmissionPlugin, ControlPlane as ControlPlaneSettings, Hibernation, Worker};
+    use api::core::v1beta1::{AdmissionPlugin, ControlPlane as ControlPlaneSettings, Hibernation};
 
     use super::*;
 
@@ -196,10 +242,6 @@ mod tests {
 
     #[test]
     fn what_cannot_be_done_is_refused_and_not_ignored() {
-        refused(
-            |shoot| shoot.spec.provider.workers = vec![Worker::default()],
-            "spec.provider.workers: no extension for Worker objects of type \"local\" is registered",
-        );
         refused(
             |shoot| {
                 shoot.spec.hibernation = Some(Hibernation {

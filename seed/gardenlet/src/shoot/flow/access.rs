@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use deploy::AccessSecret;
 
-use super::{Context, ShootGraph, control_plane};
-use crate::shoot::{error::TaskError, system_resources};
+use super::{Context, ShootContext, ShootGraph, control_plane};
+use crate::shoot::{error::TaskError, managed, system_resources, wish};
 
 pub(crate) const ACCESS: &str = "Asking for tokens of the control plane's components";
 pub(crate) const ACCESS_READY: &str = "Waiting for the tokens";
@@ -33,8 +33,14 @@ pub(super) fn add(graph: &mut ShootGraph) {
         .run(wait_for_controller_manager);
 }
 
-fn components() -> [AccessSecret; 1] {
-    [AccessSecret::new("kube-controller-manager")]
+/// Who of ours accesses the shoot from the seed; the provider's controllers ask for themselves.
+fn components(context: &ShootContext) -> Vec<AccessSecret> {
+    let scheduler = wish::has_workers(&context.shoot).then_some("kube-scheduler");
+    ["kube-controller-manager"]
+        .into_iter()
+        .chain(scheduler)
+        .map(AccessSecret::new)
+        .collect()
 }
 
 async fn ask(context: Context) -> Result<(), TaskError> {
@@ -43,23 +49,22 @@ async fn ask(context: Context) -> Result<(), TaskError> {
     deployer
         .internal_access(&context.secrets()?.internal_kubeconfig)
         .await?;
-    Ok(deployer.access(&components()).await?)
+    Ok(deployer.access(&components(&context)).await?)
 }
 
 async fn wait_for_tokens(context: Context) -> Result<(), TaskError> {
-    Ok(context.deployer()?.wait_for_access(&components(), DEADLINE).await?)
+    let components = components(&context);
+    Ok(context.deployer()?.wait_for_access(&components, DEADLINE).await?)
 }
 
 async fn deploy_system(context: Context) -> Result<(), TaskError> {
-    let (secret, resource) = system_resources::plan(
+    let bundle = system_resources::plan(
         &context.shoot,
         &context.project,
         &context.technical_id,
         &context.endpoints,
     )?;
-    context.gardenlet.seed.apply(&secret).await?;
-    context.gardenlet.seed.apply(&resource).await?;
-    Ok(())
+    managed::deploy(&context, system_resources::NAME, bundle).await
 }
 
 async fn wait_for_system(context: Context) -> Result<(), TaskError> {

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use kube::Client;
 
-use super::{Context, ShootContext, ShootGraph, foundation};
-use crate::shoot::error::TaskError;
+use super::{Context, Shape, ShootContext, ShootGraph, foundation};
+use crate::shoot::{authorizer, error::TaskError};
 
 pub(crate) const ETCD: &str = "Deploying etcd";
 pub(crate) const ETCD_READY: &str = "Waiting for etcd";
+pub(crate) const AUTHORIZER: &str = "Making the way to the node-agents' authorizer";
 pub(crate) const API_SERVER: &str = "Deploying the Kubernetes API server";
 pub(crate) const API_SERVER_ANSWERS: &str = "Waiting for the Kubernetes API server to answer";
 pub(crate) const API_SERVER_READY: &str = "Waiting for the Kubernetes API server to be up to date";
@@ -16,11 +17,19 @@ pub(crate) const API_SERVER_READY: &str = "Waiting for the Kubernetes API server
 /// Images may have to be pulled, and ten control planes may start at once.
 const READY_DEADLINE: Duration = Duration::from_secs(300);
 
-pub(super) fn add(graph: &mut ShootGraph) {
+pub(super) fn add(graph: &mut ShootGraph, shape: Shape) {
+    let has_workers = shape.has_workers();
+    if has_workers {
+        graph
+            .task(AUTHORIZER)
+            .needs([foundation::NAMESPACE])
+            .run(|context| async move { authorizer::deploy(&context).await });
+    }
     graph.task(ETCD).needs([foundation::SECRETS]).run(deploy_etcd);
     graph
         .task(API_SERVER)
         .needs([foundation::SECRETS])
+        .needs(has_workers.then_some(AUTHORIZER))
         .run(deploy_api_server);
     graph.task(ETCD_READY).needs([ETCD]).run(wait_for_etcd);
     graph.task(API_SERVER_READY).needs([API_SERVER]).run(wait_for_pods);

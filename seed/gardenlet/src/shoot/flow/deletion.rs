@@ -26,11 +26,11 @@ use kube::{
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use super::{Context, ShootContext, ShootGraph, garden_side};
+use super::{Context, Shape, ShootContext, ShootGraph, dismantling, garden_side};
 use crate::shoot::{
     dns,
     error::{TaskError, in_garden, in_seed},
-    system_resources,
+    extension::{self, Patience},
 };
 
 pub(crate) const SYSTEM: &str = "Giving up the shoot's system resources";
@@ -46,18 +46,36 @@ pub(crate) const NAMESPACE: &str = "Removing the namespace of the control plane"
 
 /// What an extension, a controller or a kubelet may take for one object.
 const DEADLINE: Duration = Duration::from_secs(120);
+const RECORD_PATIENCE: Patience = Patience::seconds(120, 30);
 /// Everything that is left in the namespace.
 const NAMESPACE_DEADLINE: Duration = Duration::from_secs(300);
 /// A pod that is not needed any more gets this long to say goodbye to its clients.
 const GRACE_SECONDS: u32 = 2;
 const POLL: Duration = Duration::from_millis(200);
 
-pub(super) fn add(graph: &mut ShootGraph) {
-    graph.task(SYSTEM).run(give_up_system);
-    graph.task(DNS).run(remove_records);
-    graph.task(EXPOSURE).run(remove_exposure);
-    graph.task(GARDEN_SIDE).run(remove_garden_side);
-    graph.task(CONTROLLER_MANAGER).run(remove_controller_manager);
+pub(super) fn add(graph: &mut ShootGraph, shape: Shape) {
+    // What was made by way of the API server goes while it is there, and its users may look on.
+    let machines = shape.has_workers().then_some(dismantling::MACHINES);
+    let users = [dismantling::NETWORK, dismantling::CONTROL_PLANE, dismantling::SCHEDULER];
+    let users = users.into_iter().filter(|_| shape.has_workers());
+    let extensions = [dismantling::CONFIGURATIONS, dismantling::INFRASTRUCTURE];
+    let extensions = extensions.into_iter().filter(|_| shape.has_workers());
+    graph
+        .task(SYSTEM)
+        .needs(machines)
+        .needs(users.clone())
+        .run(give_up_system);
+    graph.task(DNS).needs(machines).run(remove_records);
+    graph
+        .task(EXPOSURE)
+        .needs(machines)
+        .needs(users.clone())
+        .run(remove_exposure);
+    graph.task(GARDEN_SIDE).needs(machines).run(remove_garden_side);
+    graph
+        .task(CONTROLLER_MANAGER)
+        .needs(machines)
+        .run(remove_controller_manager);
     // resource-manager takes its leave of the shoot first, in case it wants to ask its API server.
     graph
         .task(API_SERVER)
@@ -66,7 +84,12 @@ pub(super) fn add(graph: &mut ShootGraph) {
     // An API server without its etcd does not end before it is killed.
     graph.task(ETCD).needs([API_SERVER]).run(remove_etcd);
     graph.task(VOLUMES).needs([ETCD]).run(remove_volumes);
-    graph.task(CLUSTER).needs([DNS]).run(remove_cluster);
+    graph
+        .task(CLUSTER)
+        .needs([DNS])
+        .needs(users)
+        .needs(extensions)
+        .run(remove_cluster);
     graph
         .task(NAMESPACE)
         .needs([VOLUMES, EXPOSURE, GARDEN_SIDE, CLUSTER])
@@ -96,22 +119,33 @@ where
     }
 }
 
-/// Its objects go with the shoot's etcd: nobody need remove them one by one.
+/// Their objects go with the shoot's etcd: nobody need remove them one by one. Also what extensions left behind.
 async fn give_up_system(context: Context) -> Result<(), TaskError> {
     let api: Api<ManagedResource> = namespaced(&context);
-    confirm_and_delete(&api, system_resources::NAME, json!({ "spec": { "keepObjects": true } })).await
+    let found = api.list_metadata(&ListParams::default()).await;
+    let found = found.map_err(in_seed("list the shoot's system resources"))?;
+    let names: Vec<String> = found
+        .items
+        .into_iter()
+        .filter_map(|found| found.metadata.name)
+        .collect();
+    let give_up = |name| confirm_and_delete(&api, name, json!({ "spec": { "keepObjects": true } }));
+    futures::future::try_join_all(names.iter().map(|name| give_up(name))).await?;
+    Ok(())
 }
 
 async fn remove_records(context: Context) -> Result<(), TaskError> {
-    let api: Api<DnsRecord> = namespaced(&context);
     let names = ["external", "internal"].map(|role| dns::record_name(context.name(), role));
-    futures::future::try_join_all(names.iter().map(|name| confirm_and_delete(&api, name, json!({})))).await?;
+    let remove = |name| extension::remove::<DnsRecord>(&context, name, RECORD_PATIENCE);
+    futures::future::try_join_all(names.iter().map(|name| remove(name))).await?;
     Ok(())
 }
 
 async fn remove_exposure(context: Context) -> Result<(), TaskError> {
-    delete::delete(&namespaced::<TlsRoute>(&context), "kube-apiserver").await?;
-    delete::delete(&namespaced::<Service>(&context), "kube-apiserver").await?;
+    for name in ["kube-apiserver", "kube-apiserver-tunnel"] {
+        delete::delete(&namespaced::<TlsRoute>(&context), name).await?;
+        delete::delete(&namespaced::<Service>(&context), name).await?;
+    }
     Ok(())
 }
 
@@ -129,7 +163,7 @@ async fn remove_api_server(context: Context) -> Result<(), TaskError> {
 }
 
 /// The Deployment, and its pods without their usual grace.
-async fn remove_deployment(context: &ShootContext, name: &str, pods: &str) -> Result<(), TaskError> {
+pub(super) async fn remove_deployment(context: &ShootContext, name: &str, pods: &str) -> Result<(), TaskError> {
     delete::delete_and_wait(&namespaced::<Deployment>(context), name, DEADLINE).await?;
     // The garbage collector would do it, but later: until then they make new pods.
     let replica_sets: Api<ReplicaSet> = namespaced(context);

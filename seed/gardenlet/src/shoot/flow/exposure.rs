@@ -1,9 +1,7 @@
 //! How users reach the API server: its Service, the route at the gateway, the records in DNS.
 
-use std::time::Duration;
-
 use super::{Context, ShootGraph, foundation};
-use crate::shoot::{dns, error::TaskError};
+use crate::shoot::{dns, error::TaskError, extension::Patience};
 
 pub(crate) const POLICIES: &str = "Closing the namespace to others";
 pub(crate) const EXPOSURE: &str = "Routing to the Kubernetes API server";
@@ -11,7 +9,7 @@ pub(crate) const INTERNAL_DNS: &str = "Making the internal DNS record";
 pub(crate) const EXTERNAL_DNS: &str = "Making the external DNS record";
 
 /// A record takes a second; a cloud's DNS may take a minute.
-const RECORD_DEADLINE: Duration = Duration::from_secs(120);
+const RECORD_PATIENCE: Patience = Patience::seconds(120, 30);
 
 pub(super) fn add(graph: &mut ShootGraph) {
     graph.task(POLICIES).needs([foundation::SECRETS]).run(policies);
@@ -36,14 +34,14 @@ async fn expose(context: Context) -> Result<(), TaskError> {
 
 async fn internal_record(context: Context) -> Result<(), TaskError> {
     match &context.endpoints.internal {
-        Some(endpoint) => dns::deploy(&context, "internal", endpoint, RECORD_DEADLINE).await,
+        Some(endpoint) => dns::deploy(&context, "internal", endpoint, RECORD_PATIENCE).await,
         None => Ok(()),
     }
 }
 
 async fn external_record(context: Context) -> Result<(), TaskError> {
     match &context.endpoints.external {
-        Some(endpoint) => dns::deploy(&context, "external", endpoint, RECORD_DEADLINE).await,
+        Some(endpoint) => dns::deploy(&context, "external", endpoint, RECORD_PATIENCE).await,
         None => Ok(()),
     }
 }

@@ -12,10 +12,10 @@ use deploy::{ControlPlaneDeployer, ControlPlaneSecrets, KubeSecretStore, Manager
 use k8s_openapi::{api::core::v1::Namespace, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use plan_control_plane::Images;
 
-use super::{Context, ShootContext, ShootGraph, access, control_plane};
+use super::{Context, Shape, ShootContext, ShootGraph, access, components, control_plane};
 use crate::{
     context::FIELD_MANAGER,
-    shoot::{error::TaskError, wish},
+    shoot::{error::TaskError, machine_secrets::MachineSecrets, wish},
 };
 
 pub(crate) const CHECK: &str = "Checking what is wished";
@@ -23,6 +23,17 @@ pub(crate) const NAMESPACE: &str = "Making the namespace of the control plane";
 pub(crate) const SECRETS: &str = "Making certificates and keys";
 pub(crate) const CLUSTER: &str = "Telling extensions about the shoot";
 pub(crate) const CLEAN_SECRETS: &str = "Removing certificates and keys that are out of use";
+
+/// What a rotation of the authorities rotates.
+const AUTHORITIES: [&str; 7] = [
+    constants::SECRET_CA_CLUSTER,
+    constants::SECRET_CA_CLIENT,
+    constants::SECRET_CA_ETCD,
+    constants::SECRET_CA_FRONT_PROXY,
+    constants::SECRET_CA_KUBELET,
+    constants::SECRET_CA_METRICS_SERVER,
+    constants::SECRET_CA_VPN,
+];
 
 pub(super) fn add(graph: &mut ShootGraph) {
     graph
@@ -33,13 +44,17 @@ pub(super) fn add(graph: &mut ShootGraph) {
     graph.task(CLUSTER).needs([SECRETS]).run(make_cluster);
 }
 
-pub(super) fn add_cleanup(graph: &mut ShootGraph) {
+pub(super) fn add_cleanup(graph: &mut ShootGraph, shape: Shape) {
     let rolled_out = [
         control_plane::ETCD_READY,
         control_plane::API_SERVER_READY,
         access::CONTROLLER_MANAGER_READY,
     ];
-    graph.task(CLEAN_SECRETS).needs(rolled_out).run(clean_secrets);
+    graph
+        .task(CLEAN_SECRETS)
+        .needs(rolled_out)
+        .needs(shape.has_workers().then_some(components::SCHEDULER_READY))
+        .run(clean_secrets);
 }
 
 async fn make_namespace(context: Context) -> Result<(), TaskError> {
@@ -99,7 +114,7 @@ fn rotations(shoot: &Shoot) -> BTreeMap<String, jiff::Timestamp> {
     let began = rotation
         .certificate_authorities
         .and_then(|rotation| rotation.last_initiation_time);
-    for authority in ["ca", "ca-client", "ca-etcd", "ca-front-proxy", "ca-kubelet"] {
+    for authority in AUTHORITIES {
         times.extend(began.as_ref().map(|time| (authority.to_owned(), time.0)));
     }
     let began = rotation
@@ -118,15 +133,23 @@ async fn make_secrets(context: Context) -> Result<(), TaskError> {
     let (shoot, seed, endpoints) = (&context.shoot, &context.seed, &context.endpoints);
     let secrets_wish = wish::secrets_wish(shoot, seed, &context.technical_id, endpoints)?;
     let secrets = ControlPlaneSecrets::make(&manager, &secrets_wish).await?;
+    if wish::has_workers(shoot) {
+        let _ = context.made.machine_secrets.set(MachineSecrets::make(&manager).await?);
+    }
     let images = Images::from_vector(&context.gardenlet.images, &shoot.spec.kubernetes.version)
         .map_err(|error| TaskError::Invalid(format!("spec.kubernetes.version: {error}")))?;
+    let own_image = context.gardenlet.images.find("kubeception", None);
+    let own_image = own_image.map_err(|error| TaskError::Invalid(error.to_string()))?;
     let plane = wish::control_plane(
         shoot,
         seed,
         &context.technical_id,
         endpoints,
-        images,
-        secrets.names.clone(),
+        wish::Parts {
+            images,
+            own_image: own_image.to_string(),
+            secrets: secrets.names.clone(),
+        },
     );
     // Already set only when the task ran twice, and then to the same.
     let _ = context
@@ -172,8 +195,11 @@ fn without_managed_fields<K: kube::Resource + Clone>(object: &K) -> K {
 /// Asks for all secrets again, so that the manager knows which are in use, and removes the others.
 async fn clean_secrets(context: Context) -> Result<(), TaskError> {
     let manager = manager(&context).await?;
-    let wish = wish::secrets_wish(&context.shoot, &context.seed, &context.technical_id, &context.endpoints)?;
-    let again = ControlPlaneSecrets::make(&manager, &wish).await?;
+    let secrets_wish = wish::secrets_wish(&context.shoot, &context.seed, &context.technical_id, &context.endpoints)?;
+    let again = ControlPlaneSecrets::make(&manager, &secrets_wish).await?;
+    if wish::has_workers(&context.shoot) {
+        MachineSecrets::make(&manager).await?;
+    }
     // If something was renewed in between, the pods still mount what was current before: the next reconciliation cleans up.
     if again.names == context.secrets()?.names {
         let removed = manager.cleanup().await?;

@@ -4,15 +4,23 @@
 //! whole flow runs again, and what is done already takes no time.
 
 mod access; // tokens, controllers, what is inside the shoot
+mod cleanup; // what users made in the shoot and a cloud keeps
+mod components; // what runs in every cluster with machines
 mod control_plane; // etcd and kube-apiserver
 mod deletion; // the way back
+mod dismantling; // the way back from machines
 mod exposure; // Service, route, DNS
 mod foundation; // namespace, Cluster, secrets
 mod garden_side; // what users find in their project
+mod machines; // what lies on machines, and the machines
+mod provider; // infrastructure, pod network
 
 use std::sync::{Arc, OnceLock};
 
-use api::core::v1beta1::{Seed, Shoot};
+use api::{
+    core::v1beta1::{Seed, Shoot},
+    extensions::v1alpha1::InfrastructureStatus,
+};
 use deploy::{ControlPlaneDeployer, ControlPlaneSecrets};
 use kube::Client;
 use lib_flow::{Flow, Graph, GraphError};
@@ -20,7 +28,7 @@ use serde_json::Value;
 
 use crate::context::Gardenlet;
 
-use super::{error::TaskError, identity::Endpoints};
+use super::{StatusWriter, error::TaskError, identity::Endpoints, machine_secrets::MachineSecrets, wish};
 
 /// What the tasks of one run share.
 #[derive(Debug)]
@@ -48,6 +56,9 @@ struct Made {
     secrets: OnceLock<ControlPlaneSecrets>,
     deployer: OnceLock<ControlPlaneDeployer>,
     shoot_client: OnceLock<Client>,
+    machine_secrets: OnceLock<MachineSecrets>,
+    infrastructure: OnceLock<InfrastructureStatus>,
+    pools: OnceLock<Vec<machines::Configured>>,
 }
 
 impl std::fmt::Debug for Made {
@@ -102,6 +113,31 @@ impl ShootContext {
             .ok_or(TaskError::OutOfOrder("the control plane's secrets"))
     }
 
+    fn status_writer(&self) -> StatusWriter {
+        StatusWriter::new(self.gardenlet.garden_client.clone(), self.namespace(), self.name())
+    }
+
+    fn machine_secrets(&self) -> Result<&MachineSecrets, TaskError> {
+        self.made
+            .machine_secrets
+            .get()
+            .ok_or(TaskError::OutOfOrder("the secrets of machines"))
+    }
+
+    fn infrastructure(&self) -> Result<&InfrastructureStatus, TaskError> {
+        self.made
+            .infrastructure
+            .get()
+            .ok_or(TaskError::OutOfOrder("the infrastructure"))
+    }
+
+    fn pools(&self) -> Result<&[machines::Configured], TaskError> {
+        let pools = self.made.pools.get();
+        pools
+            .map(Vec::as_slice)
+            .ok_or(TaskError::OutOfOrder("the machines' configurations"))
+    }
+
     fn deployer(&self) -> Result<&ControlPlaneDeployer, TaskError> {
         self.made
             .deployer
@@ -114,22 +150,51 @@ pub(crate) type ShootGraph = Graph<ShootContext, TaskError>;
 pub(crate) type ShootFlow = Flow<ShootContext, TaskError>;
 type Context = Arc<ShootContext>;
 
+/// What a flow is for: a cluster without machines takes fewer tasks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    Workerless,
+    Workers,
+}
+
+impl Shape {
+    pub(crate) fn of(shoot: &Shoot) -> Self {
+        if wish::has_workers(shoot) {
+            Self::Workers
+        } else {
+            Self::Workerless
+        }
+    }
+
+    fn has_workers(self) -> bool {
+        self == Self::Workers
+    }
+}
+
 /// Makes a shoot as wished.
-pub(crate) fn reconcile() -> Result<ShootFlow, GraphError> {
+pub(crate) fn reconcile(shape: Shape) -> Result<ShootFlow, GraphError> {
     let mut graph = ShootGraph::new();
     foundation::add(&mut graph);
     exposure::add(&mut graph);
-    control_plane::add(&mut graph);
+    control_plane::add(&mut graph, shape);
     access::add(&mut graph);
     garden_side::add(&mut graph);
-    foundation::add_cleanup(&mut graph);
+    if shape.has_workers() {
+        provider::add(&mut graph);
+        components::add(&mut graph);
+        machines::add(&mut graph);
+    }
+    foundation::add_cleanup(&mut graph, shape);
     graph.build()
 }
 
 /// Removes a shoot with all it had.
-pub(crate) fn delete() -> Result<ShootFlow, GraphError> {
+pub(crate) fn delete(shape: Shape) -> Result<ShootFlow, GraphError> {
     let mut graph = ShootGraph::new();
-    deletion::add(&mut graph);
+    deletion::add(&mut graph, shape);
+    if shape.has_workers() {
+        dismantling::add(&mut graph);
+    }
     graph.build()
 }
 
@@ -141,13 +206,16 @@ mod tests {
 
     #[test]
     fn the_shapes_are_as_committed() {
-        golden::assert("tests/golden/flow-reconcile.txt", &reconcile().unwrap().describe());
-        golden::assert("tests/golden/flow-delete.txt", &delete().unwrap().describe());
+        for (shape, suffix) in [(Shape::Workerless, ""), (Shape::Workers, "-workers")] {
+            let (making, removing) = (reconcile(shape).unwrap(), delete(shape).unwrap());
+            golden::assert(format!("tests/golden/flow-reconcile{suffix}.txt"), &making.describe());
+            golden::assert(format!("tests/golden/flow-delete{suffix}.txt"), &removing.describe());
+        }
     }
 
     #[test]
     fn nothing_delays_the_api_server_but_its_secrets() {
-        let flow = reconcile().unwrap();
+        let flow = reconcile(Shape::Workerless).unwrap();
         assert!(flow.has_path(foundation::SECRETS, control_plane::API_SERVER));
         assert!(!flow.has_path(control_plane::ETCD, control_plane::API_SERVER));
         assert!(!flow.has_path(exposure::EXPOSURE, control_plane::API_SERVER));
@@ -156,11 +224,12 @@ mod tests {
 
     #[test]
     fn secrets_are_cleaned_only_when_nothing_mounts_the_old_ones() {
-        let flow = reconcile().unwrap();
+        let flow = reconcile(Shape::Workers).unwrap();
         for earlier in [
             control_plane::API_SERVER_READY,
             control_plane::ETCD_READY,
             access::CONTROLLER_MANAGER_READY,
+            components::SCHEDULER_READY,
         ] {
             assert!(flow.has_path(earlier, foundation::CLEAN_SECRETS), "{earlier}");
         }
@@ -168,7 +237,7 @@ mod tests {
 
     #[test]
     fn the_namespace_goes_last_and_etcd_after_its_client() {
-        let flow = delete().unwrap();
+        let flow = delete(Shape::Workerless).unwrap();
         for earlier in [
             deletion::API_SERVER,
             deletion::ETCD,
@@ -181,5 +250,52 @@ mod tests {
         }
         assert!(flow.has_path(deletion::API_SERVER, deletion::ETCD));
         assert!(flow.has_path(deletion::DNS, deletion::CLUSTER));
+    }
+    #[test]
+    fn only_the_join_waits_for_the_api() {
+        let flow = reconcile(Shape::Workers).unwrap();
+        let answers = control_plane::API_SERVER_ANSWERS;
+        for apart in [
+            provider::INFRASTRUCTURE,
+            provider::CONTROL_PLANE,
+            provider::NETWORK,
+            machines::CONFIGURATIONS,
+        ] {
+            assert!(!flow.has_path(answers, apart), "{apart} needs no API");
+            assert!(!flow.has_path(apart, answers), "the API needs no {apart}");
+        }
+        for earlier in [answers, provider::INFRASTRUCTURE, machines::CONFIGURATIONS] {
+            assert!(flow.has_path(earlier, machines::MACHINES), "{earlier}");
+        }
+        // A machine boots while the rest of the control plane comes up.
+        for beside in [
+            access::CONTROLLER_MANAGER,
+            components::SCHEDULER,
+            provider::CONTROL_PLANE,
+        ] {
+            assert!(!flow.has_path(beside, machines::MACHINES), "{beside}");
+        }
+        assert!(flow.has_path(machines::MACHINES, machines::CLEAN));
+    }
+
+    #[test]
+    fn machines_go_after_what_users_made_and_before_what_they_stand_on() {
+        let flow = delete(Shape::Workers).unwrap();
+        for (earlier, later) in [
+            (dismantling::CLEAN, dismantling::MACHINES),
+            (dismantling::CLEAN, deletion::CONTROLLER_MANAGER),
+            (dismantling::MACHINES, deletion::EXPOSURE),
+            (dismantling::MACHINES, dismantling::CONFIGURATIONS),
+            (dismantling::MACHINES, dismantling::CONTROL_PLANE),
+            (dismantling::CONTROL_PLANE, dismantling::INFRASTRUCTURE),
+            (dismantling::MACHINES, deletion::API_SERVER),
+            (dismantling::NETWORK, deletion::API_SERVER),
+            (dismantling::INFRASTRUCTURE, deletion::CLUSTER),
+            (dismantling::CONFIGURATIONS, deletion::CLUSTER),
+            (dismantling::INFRASTRUCTURE, deletion::NAMESPACE),
+        ] {
+            assert!(flow.has_path(earlier, later), "{earlier} before {later}");
+        }
+        assert!(!flow.has_path(deletion::API_SERVER, dismantling::INFRASTRUCTURE));
     }
 }

@@ -1,114 +1,21 @@
 //! DNSRecords and LoadBalancer Services against a cloud in memory and an API server in memory.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may panic")]
-
-use std::{collections::BTreeMap, net::Ipv4Addr, sync::Arc};
+use std::{net::Ipv4Addr, sync::Arc};
 
 use api::extensions::v1alpha1::DnsRecord;
-use async_trait::async_trait;
-use cloud_client::{
-    ApiError, DnsRecordSpec, Error as ClientError, ErrorCode, LoadBalancer, LoadBalancerSpec, LoadBalancerStatus, Phase,
-};
+use cloud_client::{ErrorCode, Phase};
 use controller::{fake::FakeCluster, retry::Retry};
 use extensions_provider_local::{
-    Clouds, DnsRecordActuator,
-    cloud::{Cloud, CloudError},
+    DnsRecordActuator,
     cloud_controller::{FINALIZER, Reconciler},
 };
 use extensions_sdk::{Actuator as _, Request, conformance};
 use http::Method;
-use k8s_openapi::api::core::v1::{Node, Secret, Service};
+use k8s_openapi::api::core::v1::{Node, Service};
 use kube::runtime::{reflector::store::Writer, watcher::Event};
-use parking_lot::Mutex;
 use serde_json::{Value, json};
 
-/// A cloud in memory.
-#[derive(Clone, Debug, Default)]
-struct MemoryCloud(Arc<Mutex<Inner>>);
-
-#[derive(Debug, Default)]
-struct Inner {
-    records: BTreeMap<String, DnsRecordSpec>,
-    balancers: BTreeMap<String, LoadBalancerSpec>,
-    refuse: Option<ErrorCode>,
-    phase: Phase,
-    puts: usize,
-}
-
-impl MemoryCloud {
-    fn ready() -> Self {
-        let cloud = Self::default();
-        cloud.0.lock().phase = Phase::Ready;
-        cloud
-    }
-
-    fn refuse(&self, code: Option<ErrorCode>) {
-        self.0.lock().refuse = code;
-    }
-}
-
-impl Inner {
-    fn check(&self) -> Result<(), CloudError> {
-        let Some(code) = self.refuse else { return Ok(()) };
-        let source = ApiError {
-            code,
-            message: "no".to_owned(),
-            remedy: String::new(),
-        };
-        Err(CloudError::Call(Box::new(ClientError::Refused {
-            request: "PUT".to_owned(),
-            source,
-        })))
-    }
-}
-
-#[async_trait]
-impl Cloud for MemoryCloud {
-    async fn put_record(&self, spec: &DnsRecordSpec) -> Result<(), CloudError> {
-        let mut inner = self.0.lock();
-        inner.check()?;
-        inner.records.insert(spec.key(), spec.clone());
-        Ok(())
-    }
-
-    async fn delete_record(&self, key: &str) -> Result<(), CloudError> {
-        let mut inner = self.0.lock();
-        inner.check()?;
-        inner.records.remove(key);
-        Ok(())
-    }
-
-    async fn put_load_balancer(&self, name: &str, spec: &LoadBalancerSpec) -> Result<LoadBalancer, CloudError> {
-        let mut inner = self.0.lock();
-        inner.check()?;
-        inner.balancers.insert(name.to_owned(), spec.clone());
-        inner.puts += 1;
-        let status = LoadBalancerStatus {
-            phase: inner.phase,
-            message: String::new(),
-            address: Ipv4Addr::new(172, 30, 2, 1),
-        };
-        Ok(LoadBalancer {
-            name: name.to_owned(),
-            spec: spec.clone(),
-            status,
-        })
-    }
-
-    async fn delete_load_balancer(&self, name: &str) -> Result<(), CloudError> {
-        let mut inner = self.0.lock();
-        inner.check()?;
-        inner.balancers.remove(name);
-        Ok(())
-    }
-}
-
-#[async_trait]
-impl Clouds for MemoryCloud {
-    async fn cloud_of(&self, _secret: Option<&Secret>) -> Result<Box<dyn Cloud>, CloudError> {
-        Ok(Box::new(self.clone()))
-    }
-}
+use crate::support::MemoryCloud;
 
 fn record(kind: &str, values: &[&str]) -> DnsRecord {
     serde_json::from_value(json!({
