@@ -4,7 +4,7 @@
 
 CARGO := $(shell command -v cargo 2>/dev/null || echo "$(HOME)/.cargo/bin/cargo")
 
-.PHONY: up down test bench upstream
+.PHONY: up down test bench upstream test-cgroup2
 
 up: toolchain
 	@$(CARGO) xtask up
@@ -20,6 +20,10 @@ bench: toolchain
 
 upstream: toolchain
 	@$(CARGO) xtask upstream
+
+# By hand, as root, with qemu-system-x86: a quarter of an hour without KVM.
+test-cgroup2: toolchain
+	@$(CARGO) xtask test-cgroup2
 
 .PHONY: toolchain
 toolchain:

@@ -1,6 +1,7 @@
 //! The project's own chores, as `cargo xtask <chore>`. It builds in seconds: the landscape itself is not among what it imports.
 
 mod bench; // measures a landscape
+mod cgroup2; // a seed on a host with cgroup v2
 mod setup; // everything that a first landscape needs
 mod static_binary; // our one binary, without dynamic libraries
 mod test; // everything that CI runs
@@ -28,6 +29,8 @@ enum Chore {
     Bench(bench::Arguments),
     /// Run everything that CI runs
     Test,
+    /// Bring a seed up in a virtual machine whose kernel has cgroup v2 (by hand, as root)
+    TestCgroup2(cgroup2::Arguments),
     /// Build the kubeception binary statically and print its path
     StaticBinary(static_binary::Arguments),
 }
@@ -38,6 +41,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Up(arguments) => setup::run(&arguments),
         Chore::Packages => setup::packages(),
         Chore::Bench(arguments) => bench::run(&arguments),
+        Chore::TestCgroup2(arguments) => cgroup2::run(&arguments),
         Chore::Test => test::run(),
         Chore::StaticBinary(arguments) => static_binary::run(&arguments),
     }

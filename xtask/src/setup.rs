@@ -19,8 +19,9 @@ const GO: (u32, u32) = (1, 26);
 const DISK_NEEDED_GIB: u64 = 20;
 
 /// Programs and files that are needed, with the package of Debian and Ubuntu that brings each.
-const PROGRAMS: [(&str, &str); 12] = [
+const PROGRAMS: [(&str, &str); 13] = [
     ("/usr/include/google/protobuf/any.proto", "libprotobuf-dev"),
+    ("busybox", "busybox"),
     ("cc", "build-essential"),
     ("conntrack", "conntrack"),
     ("docker-registry", "docker-registry"),

@@ -1,7 +1,7 @@
 //! `cargo xtask upstream`: the upstream components, into the cache, with what happens shown.
 
-use std::cell::RefCell;
-use std::time::Duration;
+use std::cell::{Cell, RefCell};
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
@@ -37,10 +37,15 @@ pub(crate) fn bring(cache: &Cache) -> anyhow::Result<()> {
     ensure(cache, LANDSCAPE, &[&GoModules], &Terminal::default()).context("failed to bring the upstream components")
 }
 
+/// A log is not a terminal: it gets a line now and then.
+const SAY_EVERY: Duration = Duration::from_secs(20);
+
 /// A running line on a terminal, plain lines in a log.
 #[derive(Default)]
 struct Terminal {
     line: RefCell<Option<ProgressBar>>,
+    /// When the last plain line was written.
+    said: Cell<Option<Instant>>,
 }
 
 #[allow(clippy::print_stderr, reason = "progress is what this chore shows")]
@@ -65,9 +70,14 @@ impl Report for Terminal {
         self.line.replace(Some(line));
     }
 
-    fn progress(&self, _: &Component, detail: &str) {
-        if let Some(line) = &*self.line.borrow() {
-            line.set_message(detail.to_owned());
+    fn progress(&self, component: &Component, detail: &str) {
+        let line = self.line.borrow();
+        let Some(line) = &*line else { return };
+        line.set_message(detail.to_owned());
+        let is_time = self.said.get().is_none_or(|said| said.elapsed() > SAY_EVERY);
+        if line.is_hidden() && is_time {
+            eprintln!("{}: {detail}", component.directory());
+            self.said.set(Some(Instant::now()));
         }
     }
 

@@ -1,4 +1,6 @@
-//! The landscape under test, driven as a person would: by the binary and by kubectl.
+//! The landscape under test: made and removed by the binary, watched through clients of our own.
+//!
+//! Clients, not kubectl: ten of those at once would take the processor from what is measured.
 
 use std::{
     path::{Path, PathBuf},
@@ -7,13 +9,22 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
-use testing_testkit::upstream;
+use futures::future::try_join_all;
+use kube::{
+    Api, Client,
+    api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams},
+    core::GroupVersionKind,
+};
+use serde_json::json;
 
 /// Longest that anything measured may take.
 const DEADLINE: Duration = Duration::from_secs(300);
-const NAMESPACE: [&str; 2] = ["--namespace", "garden-dev"];
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+const NAMESPACE: &str = "garden-dev";
+/// A landscape of a person's may be up at the same time.
+const PROXY_PORT: &str = "6496";
 
-/// When the shoots of one batch were ready.
+/// When the shoots of one batch were as wished.
 pub(crate) struct Batch {
     pub(crate) started: Instant,
     pub(crate) median: Duration,
@@ -23,154 +34,187 @@ pub(crate) struct Batch {
 pub(crate) struct Landscape {
     name: String,
     binary: PathBuf,
-    directory: tempfile::TempDir,
+}
+
+/// Clients of a landscape that is up.
+pub(crate) struct Clusters<'a> {
+    landscape: &'a Landscape,
+    garden: Client,
+    seed: Client,
 }
 
 impl Landscape {
     pub(crate) fn new(name: &str, binary: &Path) -> Result<Self> {
         ensure!(
             binary.exists(),
-            "{} is missing: build it with `make build`",
+            "{} is missing: build it with `cargo xtask static-binary`",
             binary.display()
         );
-        let directory = tempfile::tempdir().context("failed to make a temporary directory")?;
         Ok(Self {
             name: name.to_owned(),
             binary: binary.to_owned(),
-            directory,
         })
     }
 
-    pub(crate) fn up(&self) -> Result<Duration> {
+    /// Brings it up to this extent (`seed`, `garden`, `shoot`).
+    pub(crate) fn up(&self, until: &str) -> Result<Duration> {
         let started = Instant::now();
-        self.kubeception(&["up"])?;
-        let elapsed = started.elapsed();
-        for cluster in ["garden", "seed"] {
-            fs_err::write(self.kubeconfig(cluster), self.kubeception(&["kubeconfig", cluster])?)?;
-        }
-        Ok(elapsed)
+        self.kubeception(&["up", "--proxy-port", PROXY_PORT, "--until", until])?;
+        Ok(started.elapsed())
     }
 
-    pub(crate) fn down(&self) -> Result<()> {
-        self.kubeception(&["down"]).map(|_| ())
-    }
-
-    /// Creates shoots at once and waits until the API of each answers through the gateway.
-    pub(crate) fn create_shoots(&self, names: &[String]) -> Result<Batch> {
-        let manifests: Vec<String> = names.iter().map(|name| manifest(name)).collect();
-        let file = self.directory.path().join("shoots.yaml");
-        fs_err::write(&file, manifests.join("---\n"))?;
+    pub(crate) fn down(&self) -> Result<Duration> {
         let started = Instant::now();
-        self.kubectl("garden", &["create", "-f", &file.display().to_string()])?;
-        self.watch(started, names, |name| {
-            let kubeconfig = self.kubeconfig(name);
-            if !kubeconfig.exists() {
-                let text = self.kubeception(&["kubeconfig", "shoot", &format!("dev/{name}")])?;
-                fs_err::write(&kubeconfig, text)?;
-            }
-            self.kubectl(name, &["get", "--raw", "/readyz"]).map(|_| ())
+        self.kubeception(&["down"])?;
+        Ok(started.elapsed())
+    }
+
+    /// Clients, once garden and seed are there.
+    pub(crate) async fn connect(&self) -> Result<Clusters<'_>> {
+        Ok(Clusters {
+            landscape: self,
+            garden: self.client(&["garden"]).await?,
+            seed: self.client(&["seed"]).await?,
         })
     }
 
-    /// Time since `started` when the last of the shoots was reported as succeeded.
-    pub(crate) fn wait_succeeded(&self, names: &[String], started: Instant) -> Result<Duration> {
-        let path = "jsonpath={.status.lastOperation.state}";
-        let batch = self.watch(started, names, |name| {
-            let state = self.kubectl(
-                "garden",
-                &[&["get", "shoot", name, "--output", path][..], &NAMESPACE].concat(),
-            )?;
-            ensure!(state == "Succeeded", "{name} is {state}");
-            Ok(())
-        })?;
-        Ok(batch.last)
-    }
-
-    /// Deletes shoots at once and waits until neither they nor their namespaces are there.
-    pub(crate) fn delete_shoots(&self, names: &[String]) -> Result<Batch> {
-        let names_arguments: Vec<&str> = names.iter().map(String::as_str).collect();
-        let confirm = ["confirmation.gardener.cloud/deletion=true", "--overwrite"];
-        self.kubectl(
-            "garden",
-            &[&["annotate", "shoot"][..], &names_arguments, &confirm, &NAMESPACE].concat(),
-        )?;
-        let started = Instant::now();
-        let delete = [&["delete", "shoot", "--wait=false"][..], &names_arguments, &NAMESPACE].concat();
-        self.kubectl("garden", &delete)?;
-        let gone = |cluster: &str, arguments: &[&str]| -> Result<()> {
-            let left = self.kubectl(
-                cluster,
-                &[arguments, &["--ignore-not-found", "--output", "name"]].concat(),
-            )?;
-            ensure!(left.is_empty(), "{left} is still there");
-            Ok(())
-        };
-        self.watch(started, names, |name| {
-            gone("garden", &["get", "shoot", name, NAMESPACE[0], NAMESPACE[1]])?;
-            gone("seed", &["get", "namespace", &format!("shoot--dev--{name}")])
-        })
-    }
-
-    /// Looks at each until all are as wished; the median and the last time since `started`.
-    fn watch(&self, started: Instant, names: &[String], look: impl Fn(&str) -> Result<()>) -> Result<Batch> {
-        let mut open: Vec<&String> = names.iter().collect();
-        let mut times = Vec::new();
-        while !open.is_empty() {
-            let mut still_open = Vec::new();
-            for name in open {
-                match look(name) {
-                    Ok(()) => times.push(started.elapsed()),
-                    Err(error) if started.elapsed() > DEADLINE => {
-                        return Err(error.context(format!("gave up on {name}")));
-                    }
-                    Err(_) => still_open.push(name),
-                }
-            }
-            open = still_open;
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        let last = *times.last().context("there was nothing to look at")?;
-        Ok(Batch {
-            started,
-            median: times[times.len() / 2],
-            last,
-        })
-    }
-
-    fn kubeconfig(&self, cluster: &str) -> PathBuf {
-        self.directory.path().join(format!("{cluster}.kubeconfig"))
+    async fn client(&self, cluster: &[&str]) -> Result<Client> {
+        let kubeconfig = self.kubeception(&[&["kubeconfig"], cluster].concat())?;
+        Ok(controller::connect::from_kubeconfig_str(&kubeconfig).await?)
     }
 
     fn kubeception(&self, arguments: &[&str]) -> Result<String> {
         let mut command = Command::new(&self.binary);
-        output(command.args(arguments).env("KUBECEPTION_LANDSCAPE", &self.name))
-    }
-
-    fn kubectl(&self, cluster: &str, arguments: &[&str]) -> Result<String> {
-        let mut command = Command::new(upstream::hyperkube());
         command
-            .args(["kubectl", "--request-timeout=10s", "--kubeconfig"])
-            .arg(self.kubeconfig(cluster))
-            .args(arguments);
-        output(&mut command)
+            .args(arguments)
+            .env("KUBECEPTION_LANDSCAPE", &self.name)
+            .stdin(Stdio::null());
+        let output = command.output().context("failed to run kubeception")?;
+        if !output.status.success() {
+            bail!("{}", String::from_utf8_lossy(&output.stderr).trim());
+        }
+        Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
     }
 }
 
-fn output(command: &mut Command) -> Result<String> {
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .context("failed to run a command")?;
-    if !output.status.success() {
-        bail!("{}", String::from_utf8_lossy(&output.stderr).trim());
+impl Clusters<'_> {
+    /// Creates shoots at once and waits until the API of each answers through the gateway.
+    pub(crate) async fn create_shoots(&self, names: &[String]) -> Result<Batch> {
+        let started = Instant::now();
+        let parameters = PostParams::default();
+        let objects: Vec<DynamicObject> = names.iter().map(|name| shoot(name)).collect::<Result<_>>()?;
+        let shoots = self.shoots();
+        try_join_all(objects.iter().map(|object| shoots.create(&parameters, object))).await?;
+        let answers = names.iter().map(|name| async move {
+            let target = format!("dev/{name}");
+            let client = eventually(|| self.landscape.client_of_shoot(&target)).await?;
+            eventually(|| ready(&client)).await?;
+            anyhow::Ok(started.elapsed())
+        });
+        batch(started, try_join_all(answers).await?)
     }
-    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+
+    /// Time since `started` when the last of the shoots was reported as succeeded.
+    pub(crate) async fn wait_succeeded(&self, names: &[String], started: Instant) -> Result<Batch> {
+        let shoots = &self.shoots();
+        let succeeded = names.iter().map(|name| async move {
+            eventually(|| async move {
+                let shoot = shoots.get(name).await?;
+                let state = shoot.data["status"]["lastOperation"]["state"].as_str().unwrap_or("new");
+                ensure!(state == "Succeeded", "{name} is {state}");
+                anyhow::Ok(())
+            })
+            .await?;
+            anyhow::Ok(started.elapsed())
+        });
+        batch(started, try_join_all(succeeded).await?)
+    }
+
+    /// Deletes shoots at once and waits until neither they nor their namespaces are there.
+    pub(crate) async fn delete_shoots(&self, names: &[String]) -> Result<Batch> {
+        let shoots = &self.shoots();
+        let confirmation = json!({"metadata": {"annotations": {"confirmation.gardener.cloud/deletion": "true"}}});
+        let (confirmation, parameters) = (&Patch::Merge(confirmation), &PatchParams::default());
+        try_join_all(names.iter().map(|name| shoots.patch(name, parameters, confirmation))).await?;
+        let started = Instant::now();
+        let parameters = &DeleteParams::default();
+        try_join_all(names.iter().map(|name| shoots.delete(name, parameters))).await?;
+        let namespaces = &self.namespaces();
+        let gone = names.iter().map(|name| async move {
+            let namespace = &format!("shoot--dev--{name}");
+            eventually(|| async move {
+                ensure!(shoots.get_opt(name).await?.is_none(), "{name} is still there");
+                ensure!(
+                    namespaces.get_opt(namespace).await?.is_none(),
+                    "{namespace} is still there"
+                );
+                anyhow::Ok(())
+            })
+            .await?;
+            anyhow::Ok(started.elapsed())
+        });
+        batch(started, try_join_all(gone).await?)
+    }
+
+    fn shoots(&self) -> Api<DynamicObject> {
+        let kind = GroupVersionKind::gvk("core.gardener.cloud", "v1beta1", "Shoot");
+        let resource = ApiResource::from_gvk_with_plural(&kind, "shoots");
+        Api::namespaced_with(self.garden.clone(), NAMESPACE, &resource)
+    }
+
+    fn namespaces(&self) -> Api<DynamicObject> {
+        let resource = ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk("", "v1", "Namespace"), "namespaces");
+        Api::all_with(self.seed.clone(), &resource)
+    }
 }
 
-fn manifest(name: &str) -> String {
-    format!(
-        "apiVersion: core.gardener.cloud/v1beta1\nkind: Shoot\nmetadata: {{name: {name}, namespace: garden-dev}}\nspec:\n  \
-         cloudProfile: {{kind: CloudProfile, name: local}}\n  region: local\n  provider: {{type: local}}\n  \
-         kubernetes: {{version: 1.35.4}}\n"
-    )
+impl Landscape {
+    async fn client_of_shoot(&self, name: &str) -> Result<Client> {
+        self.client(&["shoot", name]).await
+    }
+}
+
+async fn ready(client: &Client) -> Result<()> {
+    let request = http::Request::get("/readyz")
+        .body(Vec::new())
+        .context("failed to make a request")?;
+    client.request_text(request).await?;
+    Ok(())
+}
+
+/// Looks until it succeeds; on the deadline the last reason is the error.
+async fn eventually<T, F: Future<Output = Result<T>>>(mut look: impl FnMut() -> F) -> Result<T> {
+    let started = Instant::now();
+    loop {
+        match look().await {
+            Ok(value) => return Ok(value),
+            Err(error) if started.elapsed() > DEADLINE => return Err(error.context("gave up")),
+            Err(_) => tokio::time::sleep(LOOK_EVERY).await,
+        }
+    }
+}
+
+fn batch(started: Instant, mut times: Vec<Duration>) -> Result<Batch> {
+    times.sort_unstable();
+    let last = *times.last().context("there was nothing to look at")?;
+    Ok(Batch {
+        started,
+        median: times[times.len() / 2],
+        last,
+    })
+}
+
+fn shoot(name: &str) -> Result<DynamicObject> {
+    let object = json!({
+        "apiVersion": "core.gardener.cloud/v1beta1",
+        "kind": "Shoot",
+        "metadata": {"name": name, "namespace": NAMESPACE},
+        "spec": {
+            "cloudProfile": {"kind": "CloudProfile", "name": "local"},
+            "region": "local",
+            "provider": {"type": "local"},
+            "kubernetes": {"version": "1.35.4"},
+        },
+    });
+    serde_json::from_value(object).context("failed to make a Shoot")
 }

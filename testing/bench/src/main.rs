@@ -35,6 +35,8 @@ struct Arguments {
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    // An error says only that there is one already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     match run(Arguments::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -53,39 +55,41 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         );
     }
     let landscape = Landscape::new(&arguments.landscape, &arguments.binary)?;
-    let measured = measure(&landscape, &arguments, &mut report);
-    let down = landscape.down();
+    let measured = measure(&landscape, &arguments, &mut report).await;
+    let down = landscape.down().map(|took| report.add("`down` → nothing left", took));
     report.print();
     report.write(&arguments.output)?;
     measured.and(down)
 }
 
-fn measure(landscape: &Landscape, arguments: &Arguments, report: &mut Report) -> anyhow::Result<()> {
+async fn measure(landscape: &Landscape, arguments: &Arguments, report: &mut Report) -> anyhow::Result<()> {
     report.add(
-        "nothing → garden, seed and the first shoot ready (`up`)",
-        landscape.up()?,
+        "nothing → garden and seed Ready (`up --until garden`)",
+        landscape.up("garden")?,
     );
+    report.add("from there → first shoot Succeeded (`up`)", landscape.up("shoot")?);
+    let clusters = landscape.connect().await?;
     for round in 0..arguments.rounds {
-        let name = format!("one{round}");
+        let names = [format!("one{round}")];
+        let created = clusters.create_shoots(&names).await?;
+        report.add("Shoot created → its API answers through the gateway", created.last);
+        let succeeded = clusters.wait_succeeded(&names, created.started).await?;
+        report.add("Shoot created → Succeeded", succeeded.last);
         report.add(
-            "Shoot created → its API answers through the gateway",
-            landscape.create_shoots(std::slice::from_ref(&name))?.last,
-        );
-        report.add("Shoot deleted → nothing left", landscape.delete_shoots(&[name])?.last);
-    }
-    if arguments.at_once > 0 {
-        let names: Vec<String> = (0..arguments.at_once).map(|index| format!("many{index}")).collect();
-        let created = landscape.create_shoots(&names)?;
-        report.add("shoots created at once → half of them answer", created.median);
-        report.add("shoots created at once → all of them answer", created.last);
-        report.add(
-            "shoots created at once → all of them Succeeded",
-            landscape.wait_succeeded(&names, created.started)?,
-        );
-        report.add(
-            "shoots deleted at once → nothing left",
-            landscape.delete_shoots(&names)?.last,
+            "Shoot deleted → nothing left",
+            clusters.delete_shoots(&names).await?.last,
         );
     }
+    if arguments.at_once == 0 {
+        return Ok(());
+    }
+    let names: Vec<String> = (0..arguments.at_once).map(|index| format!("many{index}")).collect();
+    let created = clusters.create_shoots(&names).await?;
+    report.add("shoots created at once → half of them answer", created.median);
+    report.add("shoots created at once → all of them answer", created.last);
+    let succeeded = clusters.wait_succeeded(&names, created.started).await?;
+    report.add("shoots created at once → all of them Succeeded", succeeded.last);
+    let deleted = clusters.delete_shoots(&names).await?;
+    report.add("shoots deleted at once → nothing left", deleted.last);
     Ok(())
 }

@@ -117,8 +117,8 @@ const BAD_SHOOTS: &[BadShoot] = &[
     BadShoot {
         what: "workers while no extension offers them",
         name: "bad",
-        spec: "provider: {type: local, workers: [{name: one, minimum: 1, maximum: 1, machine: {type: local, image: {name: local, version: 1.0.0}}}]}\n  credentialsBindingName: some\n  networking: {type: calico, nodes: 10.10.0.0/16}",
-        because: "local",
+        spec: "provider: {type: local, workers: [{name: one, minimum: 1, maximum: 1, machine: {type: local, image: {name: local, version: 1.0.0}}}]}\n  credentialsBindingName: local\n  networking: {type: calico, nodes: 10.10.0.0/16}",
+        because: "calico",
     },
 ];
 

@@ -15,21 +15,54 @@ use crate::{
 /// `up` with a port of its own: a person's landscape may be up at the same time.
 const UP: [&str; 3] = ["up", "--proxy-port", "6488"];
 
-/// `up` is killed while the seed's machine is being made; meanwhile a second one is told that it is not alone.
+/// The phases of a bring-up, in an order in which they can begin.
+const PHASES: [&str; 14] = [
+    "machine image",
+    "local cloud",
+    "images in the registry",
+    "seed machine",
+    "seed API server",
+    "resource definitions",
+    "seed system components",
+    "seed ready",
+    "operator",
+    "garden ready",
+    "cloud profile and project",
+    "gardenlet",
+    "seed takes shoots",
+    "first shoot",
+];
+
+/// `up` is killed as soon as a phase has begun, and run again until the next phase: in every phase once. Meanwhile a second one is told
+/// that it is not alone.
 pub(crate) fn interrupted(walk: &Walk) -> Result<()> {
+    for phase in PHASES {
+        killed_in(walk, phase).with_context(|| format!("`up` that is killed in the phase {phase:?}"))?;
+    }
+    Ok(())
+}
+
+fn killed_in(walk: &Walk, phase: &str) -> Result<()> {
     let mut command = walk.kubeception_command(&UP);
     let mut first = command
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
-        .context("failed to start `up`")?;
-    let progress = first.stderr.take().context("`up` has no standard error")?;
-    let mut lines = BufReader::new(progress).lines().map_while(Result::ok);
-    let begun = lines.any(|line| line.contains("seed API server"));
-    let second = refused(walk.kubeception(&UP), "is at work on this landscape");
-    first.kill().context("failed to kill `up`")?;
-    first.wait().context("failed to wait for the killed `up`")?;
-    ensure!(begun, "`up` ended before it came to the seed's API server");
+        .context("failed to start it")?;
+    let progress = first.stderr.take().context("it has no standard error")?;
+    let mut said = Vec::new();
+    let begun = BufReader::new(progress).lines().map_while(Result::ok).any(|line| {
+        let is_begun = line.ends_with(&format!("  {phase} ..."));
+        said.push(line);
+        is_begun
+    });
+    let second = match phase {
+        "seed API server" => refused(walk.kubeception(&UP), "is at work on this landscape"),
+        _ => Ok(()),
+    };
+    first.kill().context("failed to kill it")?;
+    first.wait().context("failed to wait for it")?;
+    ensure!(begun, "it ended before that phase:\n    {}", said.join("\n    "));
     second.context("the second `up`")
 }
 

@@ -7,6 +7,8 @@
 mod garden;
 mod host;
 mod landscape;
+mod machines;
+mod refusals;
 mod shoot;
 mod walk;
 
@@ -45,8 +47,9 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     let mut walk = Walk::begin(&arguments.landscape, arguments.only.clone())?;
+    refusals::steps(&mut walk);
     walk.must(
-        "up: killed half-way; meanwhile a second one is refused",
+        "up: killed in every phase, and run again; meanwhile a second one is refused",
         landscape::interrupted,
     );
     let up = walk.must("up: from there to garden, seed and shoot", landscape::up);
@@ -54,6 +57,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<bool> {
         landscape::steps(&mut walk);
         garden::steps(&mut walk);
         shoot::steps(&mut walk);
+        machines::steps(&mut walk);
     }
     if !arguments.keep {
         walk.must("back to nothing: `down` leaves nothing", host::down_leaves_nothing);

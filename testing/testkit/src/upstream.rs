@@ -5,6 +5,9 @@ use std::path::PathBuf;
 /// Version of Kubernetes that tests run; the recipe in `landscape/upstream/kubernetes` builds it.
 pub const KUBERNETES_VERSION: &str = "1.35.4";
 
+/// Version of helm that tests run; the recipe is in `landscape/upstream`.
+pub const HELM_VERSION: &str = "3.21.4";
+
 /// Root of the cache: `KUBECEPTION_CACHE`, else `$XDG_CACHE_HOME/kubeception`, else `~/.cache/kubeception`.
 ///
 /// # Panics
@@ -26,6 +29,21 @@ pub fn cache_root() -> PathBuf {
 #[must_use]
 pub fn hyperkube() -> PathBuf {
     let path = cache_root().join(format!("upstream/kubernetes-{KUBERNETES_VERSION}/hyperkube"));
+    assert!(
+        path.exists(),
+        "{} is missing: build it with `make upstream`",
+        path.display()
+    );
+    path
+}
+
+/// The program that renders charts.
+///
+/// # Panics
+/// When it has not been built, saying how to build it.
+#[must_use]
+pub fn helm() -> PathBuf {
+    let path = cache_root().join(format!("upstream/helm-{HELM_VERSION}/helm"));
     assert!(
         path.exists(),
         "{} is missing: build it with `make upstream`",

@@ -26,6 +26,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("seed", &["lib", "apimachinery", "api", "plan", "deploy", "controller"]),
+    ("node", &["lib", "apimachinery", "api", "plan", "deploy", "controller"]),
     // Of `cloud` only the client, and only the local provider: see CLOUD_CLIENT_USERS.
     (
         "extensions",
@@ -43,6 +44,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "controller",
             "garden",
             "seed",
+            "node",
             "extensions",
             "cloud",
         ],
@@ -58,6 +60,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "controller",
             "garden",
             "seed",
+            "node",
             "extensions",
             "cloud",
             "landscape",
@@ -65,7 +68,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     // Of `landscape` only the recipes for upstream components, which build in seconds.
     ("xtask", &["lib", "landscape"]),
-    ("testing", &["lib", "apimachinery", "api"]),
+    ("testing", &["lib", "apimachinery", "api", "controller"]),
 ];
 
 /// Crates that a room must not reach, not even through another crate's dependencies.
