@@ -42,7 +42,8 @@ pub(crate) fn run(arguments: &Up) -> anyhow::Result<()> {
         until: arguments.until,
     };
     let is_default = settings.landscape == "local";
-    let summary = runtime()?.block_on(async {
+    let runtime = runtime()?;
+    let result = runtime.block_on(async {
         let cancellation = shutdown_on_signal()?;
         anyhow::Ok(
             up(
@@ -53,7 +54,10 @@ pub(crate) fn run(arguments: &Up) -> anyhow::Result<()> {
             )
             .await?,
         )
-    })?;
+    });
+    // A blocking step, such as the build of the machine image, may go on for minutes: whoever interrupts does not wait for it.
+    runtime.shutdown_background();
+    let summary = result?;
     if let Some(path) = &arguments.timings {
         std::fs::write(path, summary.to_json()).with_context(|| format!("failed to write {}", path.display()))?;
     }
@@ -63,7 +67,20 @@ pub(crate) fn run(arguments: &Up) -> anyhow::Result<()> {
     } else {
         format!(" --landscape {}", summary.landscape)
     };
-    Ok(io::stdout().write_all(text(&summary, &name, arguments.until, kubectl.as_deref()).as_bytes())?)
+    let own = own_command();
+    let text = text(&summary, &own, &name, arguments.until, kubectl.as_deref());
+    Ok(io::stdout().write_all(text.as_bytes())?)
+}
+
+/// How this program is called from where the user is.
+fn own_command() -> String {
+    let own = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("kubeception"));
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    if std::env::split_paths(&path).any(|folder| folder.join("kubeception") == own) {
+        return "kubeception".to_owned();
+    }
+    let here = std::env::current_dir().unwrap_or_default();
+    own.strip_prefix(&here).unwrap_or(&own).display().to_string()
 }
 
 /// The kubectl that was built with the upstream components, for those who have none of their own.
@@ -74,7 +91,7 @@ fn own_kubectl(cache: &Cache) -> Option<String> {
 }
 
 /// What was made, how long each phase took, and what to type next.
-fn text(summary: &Summary, name: &str, until: Extent, own_kubectl: Option<&str>) -> String {
+fn text(summary: &Summary, own: &str, name: &str, until: Extent, own_kubectl: Option<&str>) -> String {
     let mut text = String::new();
     if summary.changed && !io::stderr().is_terminal() {
         text.push('\n');
@@ -109,17 +126,17 @@ fn text(summary: &Summary, name: &str, until: Extent, own_kubectl: Option<&str>)
         ));
     }
     text.push_str("Next:\n");
-    for command in next_commands(name, until, own_kubectl) {
+    for command in next_commands(own, name, until, own_kubectl) {
         text.push_str(&format!("  {command}\n"));
     }
     text
 }
 
-fn next_commands(name: &str, until: Extent, own_kubectl: Option<&str>) -> Vec<String> {
-    let mut commands = vec![format!("kubeception status{name}")];
+fn next_commands(own: &str, name: &str, until: Extent, own_kubectl: Option<&str>) -> Vec<String> {
+    let mut commands = vec![format!("{own} status{name}")];
     commands.extend(own_kubectl.map(|kubectl| format!("alias kubectl='{kubectl}'")));
     let mut add = |cluster: &str, file: &str, request: &str| {
-        commands.push(format!("kubeception kubeconfig{name} {cluster} > {file}.yaml"));
+        commands.push(format!("{own} kubeconfig{name} {cluster} > {file}.yaml"));
         commands.push(format!("kubectl --kubeconfig {file}.yaml {request}"));
     };
     if until == Extent::Seed {
@@ -145,7 +162,7 @@ fn next_commands(name: &str, until: Extent, own_kubectl: Option<&str>) -> Vec<St
             "kubectl --kubeconfig garden.yaml apply -f examples/{example}.yaml"
         ));
     }
-    commands.push(format!("kubeception down{name}"));
+    commands.push(format!("{own} down{name}"));
     commands
 }
 
@@ -180,7 +197,7 @@ mod tests {
 
     #[test]
     fn what_was_made_is_listed_with_its_time() {
-        let text = text(&summary(true), "", Extent::Shoot, None);
+        let text = text(&summary(true), "kubeception", "", Extent::Shoot, None);
         assert!(text.contains("Landscape local is up after 4.2 s."), "{text}");
         assert!(text.contains("  local cloud                     0.3 s\n"), "{text}");
         assert!(!text.contains("seed machine"), "what was there is not listed: {text}");
@@ -193,7 +210,7 @@ mod tests {
             notices,
             ..summary(false)
         };
-        let text = text(&summary, "", Extent::Shoot, None);
+        let text = text(&summary, "kubeception", "", Extent::Shoot, None);
         assert!(text.contains("The shoot dev/first is workerless.\n\nNext:"), "{text}");
     }
 
@@ -201,6 +218,7 @@ mod tests {
     fn a_second_run_says_that_nothing_changed() {
         let text = text(
             &summary(false),
+            "kubeception",
             " --landscape other",
             Extent::Seed,
             Some("/cache/hyperkube kubectl"),

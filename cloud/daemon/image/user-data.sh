@@ -3,8 +3,8 @@
 set -eu
 script=/run/kubeception/user-data
 mkdir -p /run/kubeception
-# The cloud may be restarting: its metadata server is asked again for a minute.
-status=$(curl --silent --show-error --retry 60 --retry-delay 1 --retry-all-errors --retry-max-time 60 --max-time 30 \
+# The cloud may be away: its metadata server is asked again for a quarter of an hour.
+status=$(curl --silent --show-error --retry 900 --retry-delay 1 --retry-all-errors --retry-max-time 900 --max-time 30 \
     --output "$script" --write-out '%{http_code}' http://169.254.169.254/user-data)
 case "$status" in
 200)

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::{Error, arguments::create_private_folder, file_lock::FileLock, layout::Layout, process::Process};
+use crate::{
+    Error, Landscape, arguments::create_private_folder, file_lock::FileLock, layout::Layout, process::Process, wait,
+};
 
 /// How long a daemon may take to end when asked to: it has only connections to close.
 const GRACE: Duration = Duration::from_secs(10);
@@ -25,17 +27,23 @@ impl DaemonLock {
     /// Ends the daemon that holds the lock, if one does, and takes it. Also tells whether one did.
     pub(crate) fn wrest(layout: &Layout) -> Result<(Self, Option<Process>), Error> {
         let mut ended = None;
-        for _ in 0..2 {
+        let mut lock = None;
+        // A daemon takes the lock before it writes its name there: whoever has no name yet is asked again.
+        let taken = wait::until("the lock of the cloud's daemon", GRACE, || {
             match Self::try_take(layout)? {
-                Ok(lock) => return Ok((lock, ended)),
-                Err(Some(holder)) if Some(holder) != Process::current() => {
+                Ok(taken) => lock = Some(taken),
+                Err(Some(holder)) if Some(holder) != Process::current() && ended.is_none() => {
                     holder.end("the cloud's daemon", GRACE)?;
                     ended = Some(holder);
                 }
-                Err(_) => break,
+                Err(_) => {}
             }
+            Ok(lock.is_some())
+        });
+        match lock {
+            Some(lock) => Ok((lock, ended)),
+            None => taken.and_then(|()| Self::take(layout)).map(|lock| (lock, ended)),
         }
-        Self::take(layout).map(|lock| (lock, ended))
     }
 
     fn try_take(layout: &Layout) -> Result<Result<Self, Option<Process>>, Error> {
@@ -49,6 +57,12 @@ impl DaemonLock {
         lock.write(&me).map_err(Error::file("write", &path))?;
         Ok(Ok(Self(lock)))
     }
+}
+
+/// Whether the landscape has a daemon, be it one that has only just begun and answers nobody yet. Takes no lock.
+pub fn has_daemon(landscape: &Landscape) -> bool {
+    let path = Layout::new(landscape.clone()).lock();
+    std::fs::read_to_string(path).is_ok_and(|text| parse(&text).is_some())
 }
 
 /// The living process that the file names.

@@ -40,6 +40,7 @@ mod teardown;
 pub use self::{
     arguments::{Arguments, run},
     catalog::{Catalog, InvalidOffer, NamedFlavor, Quota},
+    daemon_lock::has_daemon,
     error::Error,
     layout::{InvalidLandscape, Landscape},
     teardown::{Removed, leftovers, teardown},

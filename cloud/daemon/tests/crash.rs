@@ -280,3 +280,27 @@ async fn contradictory_wishes_leave_no_traces() {
     }
     landscape.tear_down();
 }
+
+#[tokio::test]
+async fn a_daemon_is_known_from_before_it_takes_its_port() {
+    let mut landscape = TestLandscape::new("t-begun");
+    assert!(!cloud_daemon::has_daemon(&landscape.name));
+    let port = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let address = port.local_addr().unwrap();
+    drop(port);
+    landscape.spawn_daemon_with_proxy_on(address.port());
+    let start = std::time::Instant::now();
+    while std::net::TcpStream::connect(address).is_err() {
+        assert!(start.elapsed() < DEADLINE, "waited in vain for its port");
+        tokio::task::yield_now().await;
+    }
+    assert!(cloud_daemon::has_daemon(&landscape.name));
+    let client = landscape.client.clone();
+    let info = eventually("the daemon answers", || async {
+        client.info().await.map_err(|error| error.to_string())
+    });
+    assert_eq!(info.await.proxy, address);
+    landscape.kill_daemon();
+    assert!(!cloud_daemon::has_daemon(&landscape.name));
+    landscape.tear_down();
+}

@@ -2,8 +2,10 @@
 //!
 //! [`HostFacts::gather`] looks; [`problems`] judges, and is pure.
 
-use std::net::{Ipv4Addr, TcpListener};
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use landscape_upstream::LANDSCAPE;
 
@@ -84,7 +86,6 @@ impl HostFacts {
         let proxy_port = *proxy_port;
         let missing_tools = TOOLS.iter().filter(|(tool, _)| find_program(tool).is_none());
         let missing_components = LANDSCAPE.iter().filter(|component| !cache.has(component));
-        let port_free = || TcpListener::bind((Ipv4Addr::LOCALHOST, proxy_port)).is_ok();
         Self {
             is_root: nix::unistd::geteuid().is_root(),
             disk_free: disk_free(state),
@@ -93,7 +94,7 @@ impl HostFacts {
                 .map(|(tool, package)| ((*tool).to_owned(), (*package).to_owned()))
                 .collect(),
             missing_components: missing_components.map(|component| component.directory()).collect(),
-            port_taken: (!is_running && !port_free()).then_some(proxy_port),
+            port_taken: (!is_running && is_taken(proxy_port)).then_some(proxy_port),
             is_dynamic: is_dynamic(own_binary),
             // A killed daemon answers nobody; what it has made is there all the same.
             is_there: is_running || state.join("machines").exists(),
@@ -166,6 +167,15 @@ fn too_little(what: &str, there: u64, needed: u64, remedy: &str) -> Option<Probl
         ),
         remedy: remedy.to_owned(),
     })
+}
+
+/// Whether somebody listens. Asked without listening: a daemon of ours that starts meanwhile finds the port free.
+fn is_taken(port: u16) -> bool {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    match TcpStream::connect_timeout(&address, Duration::from_secs(1)) {
+        Ok(_) => true,
+        Err(error) => error.kind() == ErrorKind::TimedOut,
+    }
 }
 
 /// The program's path, wherever the distribution keeps programs.

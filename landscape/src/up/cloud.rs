@@ -4,21 +4,51 @@ use std::fs::File;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use cloud_client::{Machine, MachineSpec, Network, NetworkSpec, Phase as CloudPhase};
+use cloud_client::{Client, Info, Machine, MachineSpec, Network, NetworkSpec, Phase as CloudPhase};
+use cloud_daemon::has_daemon;
 use plan_images::Image;
 use tokio::time::Instant;
 
 use super::context::{Context, Phase};
 use super::error::UpError;
 use crate::images::{NamedImage, Stage, landscape_images, push};
+use crate::paths::Paths;
 use crate::seed::{CgroupVersion, MACHINE, MACHINE_ADDRESS, NETWORK, NETWORK_RANGE, SeedMachine, user_data};
 
 /// The daemon opens a few sockets and finds its machines: it answers in well under a second.
 const CLOUD_START: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(50);
+/// What it says of itself it knows at once.
+const ANSWER: Duration = Duration::from_secs(5);
+/// A daemon that is not even there after this has ended.
+const SPAWN_AGAIN: Duration = Duration::from_secs(2);
 
 /// How much of a log is shown with an error.
 const SHOWN_LINES: usize = 15;
+
+/// Whether the landscape has a daemon, be it one that answers nobody yet.
+pub(crate) fn is_starting(landscape: &str) -> bool {
+    landscape.parse().is_ok_and(|landscape| has_daemon(&landscape))
+}
+
+/// What the landscape's cloud says of itself, if it runs. A daemon that an interrupted run has only just started holds the proxy's port
+/// before it answers, so it is given its time: its port is not another program's.
+pub(crate) async fn answers(cloud: &Client, landscape: &str, paths: &Paths) -> Result<Option<Info>, UpError> {
+    let cloud = cloud.clone().with_deadline(ANSWER);
+    let deadline = Instant::now() + CLOUD_START;
+    loop {
+        if let Ok(info) = cloud.info().await {
+            return Ok(Some(info));
+        }
+        if !is_starting(landscape) {
+            return Ok(None);
+        }
+        if Instant::now() > deadline {
+            return Err(silent(paths));
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
 
 /// Starts the cloud's daemon, detached from this process and its terminal, unless it answers already.
 pub(crate) async fn start_daemon(phase: Phase) -> Result<(), UpError> {
@@ -28,19 +58,29 @@ pub(crate) async fn start_daemon(phase: Phase) -> Result<(), UpError> {
     }
     spawn_daemon(context).map_err(UpError::StartCloud)?;
     phase.changed();
-    let deadline = Instant::now() + CLOUD_START;
+    let mut spawned = Instant::now();
+    let deadline = spawned + CLOUD_START;
     while context.cloud.info().await.is_err() {
         if Instant::now() > deadline {
-            let log = context.paths.cloud_log();
-            let text = fs_err::read_to_string(&log).unwrap_or_default();
-            return Err(UpError::CloudSilent {
-                log: log.display().to_string(),
-                tail: tail(&text),
-            });
+            return Err(silent(&context.paths));
+        }
+        // It may have met the last moments of another one, and given way.
+        if spawned.elapsed() > SPAWN_AGAIN && !is_starting(&context.settings.landscape) {
+            spawn_daemon(context).map_err(UpError::StartCloud)?;
+            spawned = Instant::now();
         }
         tokio::time::sleep(PAUSE).await;
     }
     Ok(())
+}
+
+fn silent(paths: &Paths) -> UpError {
+    let log = paths.cloud_log();
+    let text = fs_err::read_to_string(&log).unwrap_or_default();
+    UpError::CloudSilent {
+        log: log.display().to_string(),
+        tail: tail(&text),
+    }
 }
 
 /// `setsid --fork` gives the daemon a session of its own: closing the terminal does not end it, and it is nobody's child here.

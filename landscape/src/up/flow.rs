@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::checks::{HostFacts, problems};
-use super::cloud::{build_machine_image, make_machine, push_images, start_daemon};
+use super::cloud::{answers, build_machine_image, is_starting, make_machine, push_images, start_daemon};
 use super::context::{Context, Extent, Phase, Settings};
 use super::error::UpError;
 use super::progress::{PhaseEnd, Progress};
@@ -87,20 +87,19 @@ type Action = Box<dyn FnOnce(Phase) -> futures::future::BoxFuture<'static, Resul
 
 /// Brings the landscape up.
 pub async fn up(
-    settings: Settings,
+    mut settings: Settings,
     clock: Arc<dyn Clock>,
     progress: Arc<dyn Progress>,
     cancellation: CancellationToken,
 ) -> Result<Summary, UpError> {
     let paths = Paths::of(&settings.landscape);
-    let cloud = cloud_client::Client::unix(cloud_client::socket_path(&settings.landscape));
-    let is_running = cloud.info().await.is_ok();
-    let facts = HostFacts::gather(&paths.state(), &settings, is_running);
+    let is_root = nix::unistd::geteuid().is_root();
+    let _lock = is_root.then(|| Lock::take(&paths.lock(), "up")).transpose()?;
+    let facts = look(&mut settings, &paths).await?;
     let problems = problems(&facts);
     if !problems.is_empty() {
         return Err(UpError::NotReady(problems));
     }
-    let _lock = Lock::take(&paths.lock(), "up")?;
     let context = Arc::new(Context::new(settings, clock, progress, cancellation.child_token())?);
     // The first failure ends the run: what the others wait for would not come, or come in vain.
     let options = RunOptions {
@@ -111,6 +110,22 @@ pub async fn up(
     summarize(&context, report)
 }
 
+/// Looks at the host. A cloud that runs keeps its proxy's port, whatever is asked for now.
+async fn look(settings: &mut Settings, paths: &Paths) -> Result<HostFacts, UpError> {
+    let cloud = cloud_client::Client::unix(cloud_client::socket_path(&settings.landscape));
+    loop {
+        let running = answers(&cloud, &settings.landscape, paths).await?;
+        if let Some(info) = &running {
+            settings.proxy_port = info.proxy.port();
+        }
+        let facts = HostFacts::gather(&paths.state(), settings, running.is_some());
+        // A daemon that has begun since it was asked for has the port by right; it names itself before it takes it.
+        if facts.port_taken.is_none() || !is_starting(&settings.landscape) {
+            return Ok(facts);
+        }
+    }
+}
+
 /// The graph of phases.
 fn flow(until: Extent) -> Result<Flow<Context, UpError>, UpError> {
     let mut builder = Builder { graph: Graph::new() };
@@ -119,8 +134,8 @@ fn flow(until: Extent) -> Result<Flow<Context, UpError>, UpError> {
         add_garden(&mut builder);
     }
     if until >= Extent::Shoot {
-        builder.phase(SHOOT, &[SEED_REGISTERED, SHOOT_IMAGES], minutes(6), |phase| {
-            Box::pin(shoot::make(phase, Duration::from_secs(300)))
+        builder.phase(SHOOT, &[SEED_REGISTERED, SHOOT_IMAGES], minutes(12), |phase| {
+            Box::pin(shoot::make(phase, Duration::from_secs(600)))
         });
     }
     Ok(builder.graph.build()?)

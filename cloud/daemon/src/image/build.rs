@@ -50,12 +50,9 @@ pub fn build(cache: &Path, progress: &(dyn Fn(&str) + Sync)) -> Result<MachineIm
     if image.root.is_dir() {
         return Ok(image);
     }
-    let workshop = folder.join(format!("{BUILDING}{}", image.version));
-    if workshop.exists() {
-        // Of a build that was killed: the lock says that nobody works there.
-        fs_err::remove_dir_all(&workshop).map_err(Error::file("remove", &workshop))?;
-    }
-    fs_err::create_dir(&workshop).map_err(Error::file("create", &workshop))?;
+    // A folder of this process' own: what a killed build left may be in use by its last children for another moment.
+    let workshop = folder.join(format!("{BUILDING}{}-{}", image.version, std::process::id()));
+    fs_err::create_dir_all(&workshop).map_err(Error::file("create", &workshop))?;
     let root = workshop.join("root");
     progress("installing packages of the machine image");
     install_packages(&workshop, &root)?;
@@ -75,7 +72,7 @@ pub fn build(cache: &Path, progress: &(dyn Fn(&str) + Sync)) -> Result<MachineIm
 
 fn install_packages(workshop: &Path, root: &Path) -> Result<(), Error> {
     let codename = Distribution::of_host()?.codename;
-    let mut mmdebstrap = Command::new("mmdebstrap");
+    let mut mmdebstrap = tied_to_us("mmdebstrap");
     mmdebstrap.args(["--quiet", "--mode=root", "--variant=minbase", "--format=directory"]);
     mmdebstrap.arg(format!("--include={}", PACKAGES.join(",")));
     for pattern in EXCLUDED {
@@ -94,6 +91,15 @@ fn install_packages(workshop: &Path, root: &Path) -> Result<(), Error> {
         BUILD_DEADLINE,
     )?;
     Ok(())
+}
+
+/// A program that goes when we go, with all that it has started and mounted: whoever is killed leaves no build behind.
+fn tied_to_us(program: &str) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", "unshare"]);
+    command.args(["--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]);
+    command.arg(program);
+    command
 }
 
 /// The host's proxies for packages: mmdebstrap looks at its sources only if told so, and at its settings not at all.
@@ -220,4 +226,32 @@ fn add_link(root: &Path, link: &str, target: &str) -> Result<(), Error> {
 fn sync(root: &Path) -> Result<(), Error> {
     let folder = File::open(root).map_err(Error::file("open", root))?;
     nix::unistd::syncfs(folder).map_err(|error| Error::file("sync", root)(error.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{process, wait};
+
+    #[test]
+    fn a_build_ends_with_its_builder() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        std::fs::write(&path, "").unwrap();
+        let (followed, deadline) = (path.clone(), Duration::from_secs(10));
+        // The kernel tells it of the end of the thread that started it.
+        let builder = std::thread::spawn(move || {
+            let child = tied_to_us("tail").arg("-f").arg(&followed).spawn().unwrap();
+            wait::until("the program", deadline, || {
+                Ok(process::with_argument(&followed)
+                    .iter()
+                    .any(|found| found.runs("tail")))
+            })
+            .unwrap();
+            child
+        });
+        let mut child = builder.join().unwrap();
+        child.wait().unwrap();
+        wait::until("its end", deadline, || Ok(process::with_argument(&path).is_empty())).unwrap();
+    }
 }
