@@ -30,8 +30,14 @@ use tower::{BoxError, Service, ServiceBuilder, retry::RetryLayer, timeout::Timeo
 const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
 /// kube-apiserver gives up on a request after 60 s (`--request-timeout`); nobody waits longer for its first line.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(65);
-/// A peer that vanished without a word is noticed after about twice this.
+/// A peer that vanished without a word is noticed after this and [`KEEPALIVE_PROBES`] times [`KEEPALIVE_INTERVAL`]: 30 s.
 const KEEPALIVE: Duration = Duration::from_secs(15);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
+const KEEPALIVE_PROBES: u32 = 3;
+/// A server that asks for patience (429, 503, 504) is given a few seconds; whoever waits for longer has a deadline of their own.
+const SHORTEST_RETRY: Duration = Duration::from_millis(50);
+const LONGEST_RETRY: Duration = Duration::from_secs(1);
+const RETRIES: u32 = 3;
 
 /// Why there is no client.
 #[derive(Debug, thiserror::Error)]
@@ -124,12 +130,19 @@ pub fn from_config(config: Config) -> Result<Client, ConnectError> {
     connector.enforce_http(false);
     connector.set_nodelay(true);
     connector.set_keepalive(Some(KEEPALIVE));
+    connector.set_keepalive_interval(Some(KEEPALIVE_INTERVAL));
+    connector.set_keepalive_retries(Some(KEEPALIVE_PROBES));
     connector.set_connect_timeout(Some(CONNECT_DEADLINE));
     match config.proxy_url.clone() {
         None => client(connector, config),
         Some(proxy) if proxy.scheme_str() == Some("http") => client(Tunnel::new(proxy, connector), config),
         Some(proxy) => Err(ConnectError::Proxy(proxy.to_string())),
     }
+}
+
+fn retries() -> RetryPolicy {
+    // The numbers are in order: the fallback is never taken.
+    RetryPolicy::new(SHORTEST_RETRY, LONGEST_RETRY, RETRIES, true).unwrap_or_default()
 }
 
 fn client<C>(connector: C, config: Config) -> Result<Client, ConnectError>
@@ -151,7 +164,7 @@ where
         .build(connector);
     let service = ServiceBuilder::new()
         .layer(config.base_uri_layer())
-        .layer(RetryLayer::new(RetryPolicy::server_retry()))
+        .layer(RetryLayer::new(retries()))
         .option_layer(config.auth_layer().map_err(failed)?)
         .layer(config.extra_headers_layer().map_err(failed)?)
         .layer(TimeoutLayer::new(ANSWER_DEADLINE))

@@ -65,13 +65,16 @@ fn names(tasks: &[TaskId]) -> String {
         .join(", ")
 }
 
+/// A task that names no deadline of its own has this one: what it waits for has deadlines, and nothing hangs for ever.
+const DEADLINE: Duration = Duration::from_secs(30 * 60);
+
 pub(crate) type Action<C, E> = Box<dyn FnOnce(Arc<C>) -> BoxFuture<'static, Result<(), E>> + Send>;
 
 pub(crate) struct Task<C, E> {
     pub(crate) id: TaskId,
     pub(crate) needs: BTreeSet<TaskId>,
     pub(crate) skipped: bool,
-    pub(crate) deadline: Option<Duration>,
+    pub(crate) deadline: Duration,
     pub(crate) action: Action<C, E>,
 }
 
@@ -108,7 +111,7 @@ impl<C, E> Graph<C, E> {
             id: name.into(),
             needs: BTreeSet::new(),
             skipped: false,
-            deadline: None,
+            deadline: DEADLINE,
         }
     }
 
@@ -143,7 +146,7 @@ pub struct TaskBuilder<'a, C, E> {
     id: TaskId,
     needs: BTreeSet<TaskId>,
     skipped: bool,
-    deadline: Option<Duration>,
+    deadline: Duration,
 }
 
 impl<C, E> fmt::Debug for TaskBuilder<'_, C, E> {
@@ -169,9 +172,9 @@ impl<C, E> TaskBuilder<'_, C, E> {
         self
     }
 
-    /// The task fails when it has not ended after this time.
+    /// The task fails when it has not ended after this time; by default, 30 minutes.
     pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = Some(deadline);
+        self.deadline = deadline;
         self
     }
 

@@ -98,16 +98,12 @@ impl<C: Send + Sync + 'static, E: Send + 'static> Flow<C, E> {
 async fn execute<E>(
     index: usize,
     action: BoxFuture<'static, Result<(), E>>,
-    deadline: Option<Duration>,
+    deadline: Duration,
 ) -> (usize, Outcome<E>) {
-    let result = match deadline {
-        None => Ok(action.await),
-        Some(deadline) => tokio::time::timeout(deadline, action).await.map_err(|_| deadline),
-    };
-    let outcome = match result {
+    let outcome = match tokio::time::timeout(deadline, action).await {
         Ok(Ok(())) => Outcome::Succeeded,
         Ok(Err(error)) => Outcome::Failed(error),
-        Err(deadline) => Outcome::TimedOut(deadline),
+        Err(_) => Outcome::TimedOut(deadline),
     };
     (index, outcome)
 }
@@ -123,7 +119,7 @@ struct Row<C, E> {
     id: TaskId,
     needs: BTreeSet<TaskId>,
     skipped: bool,
-    deadline: Option<Duration>,
+    deadline: Duration,
     action: Option<Action<C, E>>,
     started: Option<Instant>,
     took: Duration,
@@ -157,7 +153,7 @@ impl<C, E> Run<C, E> {
     }
 
     /// Settles skipped and blocked tasks, then marks the first one that may start as running.
-    fn start_next(&mut self) -> Option<(usize, Action<C, E>, Option<Duration>)> {
+    fn start_next(&mut self) -> Option<(usize, Action<C, E>, Duration)> {
         self.settle();
         let index = (0..self.rows.len()).find(|index| {
             let row = &self.rows[*index];
