@@ -1,7 +1,8 @@
 //! The way back: takes away all that a Garden had, data included.
 //!
 //! In: the runtime cluster. Out: nothing left of the garden in it, but the custom resource definitions: other objects of
-//! these kinds may be there. A garden with shoots is not deleted: their control planes would go on without a master.
+//! these kinds may be there. A garden with shoots is not deleted: their control planes would go on without a master; nor is one
+//! that cannot be asked whether it has any, unless its deletion had begun before.
 //!
 //! What others need to go goes after them: etcd-druid after etcd, the extension's DNSRecords before the gateway.
 
@@ -22,7 +23,6 @@ use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Secret, Servi
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
 use kube::api::{DeleteParams, ListParams};
 use kube::{Api, Client, Resource, ResourceExt as _};
-use lib_error_chain::ErrorChain;
 use serde::de::DeserializeOwned;
 
 use crate::control_plane;
@@ -39,6 +39,14 @@ const ASK_DEADLINE: Duration = Duration::from_secs(10);
 pub(crate) enum DeletionError {
     #[error("the garden still has shoots, delete them first: {0}")]
     Shoots(String),
+    #[error(
+        "the garden does not tell whether it still has shoots; repair it, or, if its data may go, delete the Deployment {deployment} \
+         in the namespace {NAMESPACE}"
+    )]
+    Silent {
+        deployment: String,
+        source: Option<Box<kube::Error>>,
+    },
     #[error(transparent)]
     Delete(#[from] DeleteError),
     #[error("failed to {step}")]
@@ -61,7 +69,9 @@ impl DeletionError {
 pub(crate) async fn delete(runtime: &Applier) -> Result<(), DeletionError> {
     let client = runtime.client().clone();
     refuse_with_shoots(&client).await?;
-    let control_plane = ["kube-controller-manager", "kube-apiserver"].map(|name| format!("{PREFIX}{name}"));
+    // First, and alone: that it is gone says that the question was answered.
+    delete_all::<Deployment>(&client, [api_server()].into_iter()).await?;
+    let control_plane = [format!("{PREFIX}kube-controller-manager")];
     let gardener = GARDENER_COMPONENTS.iter().map(|name| (*name).to_owned());
     try_join!(
         delete_all::<Deployment>(&client, gardener.chain(control_plane)),
@@ -78,18 +88,34 @@ pub(crate) async fn delete(runtime: &Applier) -> Result<(), DeletionError> {
     delete_secrets(&client).await
 }
 
-/// A garden whose API server does not answer cannot be asked; whoever deletes it has said twice that he wants to.
+fn api_server() -> String {
+    format!("{PREFIX}kube-apiserver")
+}
+
+/// Whether the deletion may begin, or has begun already.
 async fn refuse_with_shoots(client: &Client) -> Result<(), DeletionError> {
+    let deployments = Api::<Deployment>::namespaced(client.clone(), NAMESPACE);
+    let found = deployments.get_metadata_opt(&api_server()).await;
+    if found
+        .map_err(DeletionError::request("look for the API server"))?
+        .is_none()
+    {
+        return Ok(());
+    }
+    let silent = |source| DeletionError::Silent {
+        deployment: api_server(),
+        source,
+    };
     let secrets = Api::<Secret>::namespaced(client.clone(), NAMESPACE);
     let secret = secrets
         .get_opt(INTERNAL_KUBECONFIG_SECRET)
         .await
         .map_err(DeletionError::request("read the kubeconfig"))?;
     let Some(kubeconfig) = secret.and_then(|secret| secret.data?.remove("kubeconfig")) else {
-        return Ok(());
+        return Err(silent(None));
     };
     let Ok(garden) = controller::connect::from_kubeconfig_str(&String::from_utf8_lossy(&kubeconfig.0)).await else {
-        return Ok(());
+        return Err(silent(None));
     };
     let shoots = Api::<Shoot>::all(garden);
     match tokio::time::timeout(ASK_DEADLINE, shoots.list(&ListParams::default())).await {
@@ -100,14 +126,8 @@ async fn refuse_with_shoots(client: &Client) -> Result<(), DeletionError> {
             ))
         }
         Ok(Ok(_)) => Ok(()),
-        Ok(Err(error)) => {
-            tracing::warn!(error = %ErrorChain(&error), "cannot tell whether the garden has shoots; deleting it");
-            Ok(())
-        }
-        Err(_) => {
-            tracing::warn!("the garden does not answer; deleting it");
-            Ok(())
-        }
+        Ok(Err(error)) => Err(silent(Some(Box::new(error)))),
+        Err(_) => Err(silent(None)),
     }
 }
 

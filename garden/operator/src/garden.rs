@@ -8,12 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::constants;
-use api::core::v1beta1::{Gardener, LastOperationState, LastOperationType};
+use api::core::v1beta1::{ConditionStatus, Gardener, LastOperationState, LastOperationType};
 use api::operator::v1alpha1::{Garden, GardenStatus};
 use controller::apply::Applier;
 use controller::retry::{Failures, Retry};
 use controller::watch::WatchBackoff;
 use futures::StreamExt as _;
+use jiff::Timestamp;
 use kube::runtime::controller::{Action, Controller};
 use kube::runtime::watcher;
 use kube::{Api, ResourceExt as _};
@@ -32,6 +33,8 @@ use crate::{flow, status};
 
 /// How often everything is put right again, if nothing changes.
 const RESYNC: Duration = Duration::from_secs(3600);
+/// How often it is while a part is missing: pods heal by themselves, a removed Deployment does not.
+const REPAIR: Duration = Duration::from_secs(30);
 /// How often progress is written; more often would only cost.
 const PROGRESS_PERIOD: Duration = Duration::from_millis(500);
 
@@ -110,8 +113,8 @@ async fn reconcile(garden: Arc<Garden>, context: Arc<Context>) -> Result<Action,
     if garden.metadata.deletion_timestamp.is_some() {
         return delete(&garden, &context).await;
     }
-    if is_done(&garden) {
-        return Ok(Action::requeue(RESYNC));
+    if let Some(rest) = done_for(&garden, &gardener(), context.clock.now()) {
+        return Ok(Action::requeue(rest));
     }
     let type_ = status::operation_type(&garden);
     let result = create(&garden, &context, &type_).await;
@@ -126,14 +129,36 @@ async fn reconcile(garden: Arc<Garden>, context: Arc<Context>) -> Result<Action,
     result
 }
 
-/// Our own writes of the status wake us too: the generation that was made needs no second run, unless somebody asks.
-fn is_done(garden: &Garden) -> bool {
+/// How long the garden can be left as it is; `None` when it cannot.
+///
+/// Our own writes of the status wake us too: a generation that was made needs no second run at once. It needs one when somebody asks,
+/// when another operator made it (a new one brings other images), when a part is missing, and from time to time.
+fn done_for(garden: &Garden, gardener: &Gardener, now: Timestamp) -> Option<Duration> {
     let observed = garden.status.observed_generation == garden.metadata.generation.unwrap_or_default();
-    let last = garden.status.last_operation.as_ref();
-    let succeeded =
-        last.is_some_and(|last| last.state == LastOperationState::Succeeded && last.type_ != LastOperationType::Delete);
+    let last = garden.status.last_operation.as_ref()?;
+    let succeeded = last.state == LastOperationState::Succeeded && last.type_ != LastOperationType::Delete;
     let asked = garden.annotations().contains_key(constants::GARDENER_OPERATION);
-    observed && succeeded && !asked
+    let same_operator = garden.status.gardener.as_ref().is_some_and(|made| made == gardener);
+    if !observed || !succeeded || asked || !same_operator {
+        return None;
+    }
+    let since = last.last_update_time.as_ref().map_or(RESYNC, |at| {
+        Duration::try_from(now.duration_since(at.0)).unwrap_or_default()
+    });
+    let period = if misses_components(garden) { REPAIR } else { RESYNC };
+    period.checked_sub(since).filter(|rest| !rest.is_zero())
+}
+
+/// Whether care has seen that a part is gone or broken.
+fn misses_components(garden: &Garden) -> bool {
+    let components = [
+        constants::GARDEN_RUNTIME_COMPONENTS_HEALTHY,
+        constants::GARDEN_VIRTUAL_COMPONENTS_HEALTHY,
+    ];
+    let conditions = &garden.status.conditions;
+    conditions
+        .iter()
+        .any(|condition| components.contains(&condition.type_.as_str()) && condition.status == ConditionStatus::False)
 }
 
 async fn create(garden: &Garden, context: &Context, type_: &LastOperationType) -> Result<Action, ReconcileError> {
@@ -283,31 +308,58 @@ mod tests {
 
     use super::*;
 
+    const MADE: i64 = 1_000;
+
+    fn operator(id: &str) -> Gardener {
+        Gardener {
+            id: id.to_owned(),
+            ..gardener()
+        }
+    }
+
+    fn garden(generation: i64, state: &str) -> Value {
+        let time = Timestamp::from_second(MADE).unwrap();
+        json!({
+            "metadata": { "generation": generation },
+            "status": {
+                "observedGeneration": 1,
+                "gardener": operator("pod-1"),
+                "lastOperation": { "type": "Create", "state": state, "progress": 100, "lastUpdateTime": time },
+            },
+        })
+    }
+
     #[track_caller]
-    fn check(garden: Value, done: bool) {
+    fn check(garden: Value, seconds_later: i64, rest: Option<u64>) {
         let garden: Garden = serde_json::from_value(garden).unwrap();
-        assert_eq!(is_done(&garden), done);
+        let now = Timestamp::from_second(MADE + seconds_later).unwrap();
+        assert_eq!(
+            done_for(&garden, &operator("pod-1"), now),
+            rest.map(Duration::from_secs)
+        );
     }
 
     #[test]
     fn a_generation_is_made_once() {
-        let succeeded = json!({ "type": "Create", "state": "Succeeded", "progress": 100 });
-        let garden = |generation: i64, observed: i64, last: &Value, annotations: Value| {
-            json!({
-                "metadata": { "generation": generation, "annotations": annotations },
-                "status": { "observedGeneration": observed, "lastOperation": last },
-            })
-        };
-        check(garden(1, 1, &succeeded, json!({})), true);
-        check(garden(2, 1, &succeeded, json!({})), false);
-        check(
-            garden(1, 1, &json!({ "type": "Create", "state": "Error" }), json!({})),
-            false,
-        );
-        check(
-            garden(1, 1, &succeeded, json!({ "gardener.cloud/operation": "reconcile" })),
-            false,
-        );
-        check(json!({ "metadata": { "generation": 1 } }), false);
+        check(garden(1, "Succeeded"), 0, Some(3600));
+        check(garden(1, "Succeeded"), 600, Some(3000));
+        check(garden(2, "Succeeded"), 0, None);
+        check(garden(1, "Error"), 0, None);
+        let mut asked = garden(1, "Succeeded");
+        asked["metadata"]["annotations"] = json!({ "gardener.cloud/operation": "reconcile" });
+        check(asked, 0, None);
+        check(json!({ "metadata": { "generation": 1 } }), 0, None);
+    }
+
+    #[test]
+    fn what_was_made_is_put_right_again() {
+        check(garden(1, "Succeeded"), 3600, None);
+        let mut by_another = garden(1, "Succeeded");
+        by_another["status"]["gardener"] = json!(operator("pod-0"));
+        check(by_another, 0, None);
+        let mut broken = garden(1, "Succeeded");
+        broken["status"]["conditions"] = json!([{ "type": "VirtualComponentsHealthy", "status": "False" }]);
+        check(broken.clone(), 10, Some(20));
+        check(broken, 30, None);
     }
 }
