@@ -5,11 +5,13 @@ use std::{
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
     sync::Arc,
+    time::Duration,
 };
 
 use controller::{
     connect::{ConnectError, from_kubeconfig_file_or_in_cluster},
     health::{HealthError, Readiness, serve},
+    lease::{Leadership, LeaseOptions, Outcome, lead},
 };
 use extensions_sdk::{
     Actuator, Driver, ExtensionKind, RunOptions,
@@ -38,6 +40,10 @@ use crate::{
 /// The type of extension objects that this provider acts on.
 pub const TYPE: &str = "local";
 
+/// How long what has begun may take to end at the shutdown: less than the 30 s after which a pod is killed, so that the lease is given
+/// back before. Everything is safe to repeat after being dropped anywhere.
+const END_DEADLINE: Duration = Duration::from_secs(20);
+
 /// Flags of the process `gardener-extension-provider-local`.
 ///
 /// Its service account needs in the seed, in all namespaces:
@@ -47,6 +53,8 @@ pub const TYPE: &str = "local";
 /// - `resources.gardener.cloud`: get, list, watch, create, update, patch, delete of `managedresources`.
 /// - core: get, list, watch, create, update, patch, delete of `secrets`; create, update, patch of `events`, also of group
 ///   `events.k8s.io`.
+///
+/// And in the namespace of its lease, `coordination.k8s.io`: create of `leases`, get and update of its own: one of several works.
 ///
 /// The environment may name an image vector to put over the compiled-in one (`IMAGEVECTOR_OVERWRITE`).
 #[derive(Clone, Debug, clap::Args)]
@@ -63,6 +71,9 @@ pub struct Arguments {
     /// The class of extension objects to act on.
     #[arg(long, value_enum, default_value_t)]
     pub extension_class: Class,
+    /// Namespace of the lease by which one of several processes works; the own namespace by default.
+    #[arg(long)]
+    pub leader_election_namespace: Option<String>,
     /// Where the cloud is when an object's Secret does not say so.
     #[command(flatten)]
     pub cloud: CloudArguments,
@@ -76,6 +87,16 @@ pub enum Class {
     /// What gardenlet asks for, and the controllers of all shoots.
     #[default]
     Shoot,
+}
+
+impl Class {
+    /// Name of the lease, as Gardener's extensions have it. Processes of different classes do not compete.
+    fn lease(self) -> &'static str {
+        match self {
+            Self::Garden => "provider-local-garden-leader-election",
+            Self::Shoot => "provider-local-leader-election",
+        }
+    }
 }
 
 /// Why the process does not run.
@@ -93,6 +114,9 @@ pub enum Error {
     /// The image vector lacks our own image.
     #[error("failed to find the image of what runs in shoots")]
     Image(#[from] ImageNotFound),
+    /// Another process took over.
+    #[error("lost the lease")]
+    LostLease,
 }
 
 /// Runs until `shutdown`.
@@ -102,22 +126,36 @@ pub async fn run(arguments: Arguments, shutdown: CancellationToken) -> Result<()
     let _health = serve(health, readiness).await?;
     let image = ImageVector::from_environment()?.find("kubeception", None)?.to_string();
     let seed = from_kubeconfig_file_or_in_cluster(arguments.kubeconfig.as_deref()).await?;
-    let parts = Parts {
-        seed,
-        clouds: RemoteClouds {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let class = arguments.extension_class;
+    let options = lease_options(&seed, class, arguments.leader_election_namespace);
+    let work = {
+        let (seed, clock) = (seed.clone(), Arc::clone(&clock));
+        let clouds = RemoteClouds {
             resolver: Resolver::new(),
             default: arguments.cloud,
-        },
-        clock: Arc::new(SystemClock),
-        concurrency: arguments.max_concurrent_reconciles,
-        shutdown,
+        };
+        move |leadership: Leadership| {
+            let parts = Parts {
+                seed,
+                clouds,
+                clock,
+                concurrency: arguments.max_concurrent_reconciles,
+                shutdown: leadership.lost,
+            };
+            parts.act(class, image)
+        }
     };
-    tracing::info!(class = ?arguments.extension_class, "acting on extension objects of type local");
-    match arguments.extension_class {
-        Class::Garden => parts.act_for_garden().await,
-        Class::Shoot => parts.act_for_shoots(image).await,
+    match lead(seed, options, clock, shutdown, work).await {
+        Outcome::Lost => Err(Error::LostLease),
+        Outcome::ShutDown | Outcome::Finished => Ok(()),
     }
-    Ok(())
+}
+
+fn lease_options(seed: &Client, class: Class, namespace: Option<String>) -> LeaseOptions {
+    let namespace = namespace.unwrap_or_else(|| seed.default_namespace().to_owned());
+    let holder = std::env::var("HOSTNAME").unwrap_or_else(|_| format!("{FIELD_MANAGER}-{}", std::process::id()));
+    LeaseOptions::new(namespace, class.lease(), holder)
 }
 
 /// What the drivers of all kinds share.
@@ -130,6 +168,25 @@ struct Parts {
 }
 
 impl Parts {
+    /// Acts until the shutdown; what has begun may end, but not keep the lease for ever.
+    async fn act(self, class: Class, image: String) {
+        tracing::info!(?class, "acting on extension objects of type local");
+        let acting = async {
+            match class {
+                Class::Garden => self.act_for_garden().await,
+                Class::Shoot => self.act_for_shoots(image).await,
+            }
+        };
+        let over = async {
+            self.shutdown.cancelled().await;
+            tokio::time::sleep(END_DEADLINE).await;
+        };
+        tokio::select! {
+            () = acting => {}
+            () = over => tracing::warn!("what had begun did not end in time, and was cut off"),
+        }
+    }
+
     async fn act_for_garden(&self) {
         let driver = self.driver(TYPE, DnsRecordActuator::new(self.clouds.clone()));
         self.run(driver.of_garden()).await;
@@ -147,7 +204,8 @@ impl Parts {
             FIELD_MANAGER,
             LocalMachinePlanner,
             Arc::clone(&self.clock),
-        );
+        )
+        .with_consoles(machines.clone());
         tokio::join!(
             self.run(self.driver(TYPE, DnsRecordActuator::new(clouds.clone()))),
             self.run(self.driver(TYPE, InfrastructureActuator::new(clouds))),

@@ -22,6 +22,9 @@ const IMAGES_FILE: &str = "images.yaml";
 
 const TEMPORARY_FOLDER: &str = "/tmp";
 
+/// The cloud's own services and its routers in the backbone: no business of a shoot's API server. Load balancers lie behind it.
+const BLOCKED: [&str; 1] = ["172.30.0.0/23"];
+
 /// What tells one process from another.
 struct Process<'a> {
     name: &'a str,
@@ -151,7 +154,12 @@ fn configuration(domain: &Domain) -> Value {
                     "defaults": [provider(domain.shoots())],
                 },
                 "ingress": {"domain": format!("ingress.{domain}"), "controller": {"kind": "nginx"}},
-                "networks": {"nodes": NETWORK_RANGE, "pods": POD_RANGE, "services": SERVICE_RANGE},
+                "networks": {
+                    "nodes": NETWORK_RANGE,
+                    "pods": POD_RANGE,
+                    "services": SERVICE_RANGE,
+                    "blockCIDRs": BLOCKED,
+                },
                 "provider": {"type": "local", "region": "local", "zones": ["0"]},
             },
         },

@@ -71,7 +71,8 @@ pub struct Machines {
     pub tunnel_image: String,
     /// Ranges of the nodes' addresses; empty when nobody knows them.
     pub node_ranges: Vec<String>,
-    /// The seed's own ranges (nodes, pods, Services): what users make the API server dial must not lie in them.
+    /// The seed's own ranges (nodes, pods, Services) and those that it blocks: what users make the API server dial must not
+    /// lie in them.
     pub seed_ranges: Vec<String>,
     /// Secret with the kubeconfig of the webhook that authorizes node-agents (`node-agent-authorizer-kubeconfig.yaml`).
     pub node_agent_authorizer: Option<String>,

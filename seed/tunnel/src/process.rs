@@ -81,7 +81,7 @@ pub struct Arguments {
     /// A range of the shoot's Services.
     #[arg(long = "service-range")]
     pub service_ranges: Vec<IpNet>,
-    /// A range of the seed: nothing in it is dialled.
+    /// A range of the seed, or one that it blocks: nothing in it is dialled, but for what is the shoot's own.
     #[arg(long = "seed-range")]
     pub seed_ranges: Vec<IpNet>,
     /// How long streams may go on after the shutdown began, in seconds.

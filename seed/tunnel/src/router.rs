@@ -16,7 +16,7 @@ pub struct Ranges {
     pub pods: Vec<IpNet>,
     /// The shoot's Services.
     pub services: Vec<IpNet>,
-    /// The seed's nodes, pods and Services.
+    /// The seed's nodes, pods and Services, and what it blocks: the cloud's own services, the networks of other machines.
     pub seed: Vec<IpNet>,
 }
 
@@ -182,6 +182,27 @@ mod tests {
         leads(&router, "10.10.0.4", "direct");
         leads(&router, "100.96.0.9", "one");
         leads(&router, "10.1.0.10", "it lies in the networks of the seed");
+    }
+
+    #[test]
+    fn what_the_seed_blocks_is_closed_but_for_the_shoots_own() {
+        let mut blocking = router(&["10.10.0.0/16"]);
+        // All networks of machines, those of other shoots among them, and the cloud's own services.
+        blocking.ranges.seed.extend(ranges(&["10.0.0.0/8", "172.30.0.0/23"]));
+        let closed = "it lies in the networks of the seed";
+        for (address, expected) in [
+            ("10.10.0.2", "one"),
+            ("10.10.0.4", "nobody"),
+            ("100.64.0.1", "any"),
+            ("10.11.0.2", closed),
+            ("::ffff:10.11.0.2", closed),
+            ("172.30.0.1", closed),
+            ("172.30.1.7", closed),
+            ("172.30.2.1", "direct"),
+            ("93.184.216.34", "direct"),
+        ] {
+            leads(&blocking, address, expected);
+        }
     }
 
     proptest! {

@@ -10,6 +10,7 @@ use common::{
     Authorities, DAY, PATIENCE, SERVER_NAME, Surroundings, client_certificate, dial, echo, expect_echo, own_address,
     write_certificate,
 };
+use ipnet::IpNet;
 use lib_clock::{Clock as _, ManualClock, SystemClock};
 use lib_tunnel::{ALPN_TUNNEL, TUNNEL_GROUP, TUNNEL_USER_PREFIX, client_config};
 use rustls_pki_types::ServerName;
@@ -38,6 +39,9 @@ async fn streams_reach_the_node_that_owns_the_address() {
 async fn what_leads_nowhere_is_refused_with_its_reason() {
     let mut surroundings = Surroundings::new();
     surroundings.ranges.nodes = vec!["10.250.0.0/16".parse().unwrap()];
+    // What the seed blocks: the cloud's own services, and the networks of all machines, this shoot's own among them.
+    let blocked = ["172.30.0.0/23", "10.0.0.0/8"].map(|range| range.parse::<IpNet>().unwrap());
+    surroundings.ranges.seed.extend(blocked);
     let server = surroundings.start().await;
     let _machine = server.machine("one");
     server.wait_for_machines(&["one"]).await;
@@ -70,6 +74,15 @@ async fn what_leads_nowhere_is_refused_with_its_reason() {
         (
             "198.51.100.7:443",
             "403 198.51.100.7 may not be dialled: it lies in the networks of the seed",
+        ),
+        (
+            "172.30.0.1:8080",
+            "403 172.30.0.1 may not be dialled: it lies in the networks of the seed",
+        ),
+        // A node of another shoot.
+        (
+            "10.251.0.2:10250",
+            "403 10.251.0.2 may not be dialled: it lies in the networks of the seed",
         ),
         ("10.250.0.9:10250", "502 no node has the address 10.250.0.9"),
         ("100.96.9.9:80", "502 no node has the address 100.96.9.9"),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use api::core::v1beta1::ErrorCode as KnownCause;
 use cloud_client::{Error, ErrorCode};
 use extensions_sdk::{
     ActuatorError,
@@ -15,10 +16,7 @@ const UNREACHABLE_RETRY: Duration = Duration::from_secs(5);
 
 /// The error with the causes that Gardener's users know.
 pub(crate) fn refused(step: impl Into<String>, error: CloudError) -> ActuatorError {
-    let (cause, unreachable) = (
-        class_of(&error).and_then(DriverErrorCode::cause),
-        is_unreachable(&error),
-    );
+    let (cause, unreachable) = (cause_of(&error), is_unreachable(&error));
     let failed = ActuatorError::new(step).caused_by(error);
     let failed = match cause {
         Some(cause) => failed.with_code(cause),
@@ -28,6 +26,14 @@ pub(crate) fn refused(step: impl Into<String>, error: CloudError) -> ActuatorErr
         failed.retry_after(UNREACHABLE_RETRY)
     } else {
         failed
+    }
+}
+
+fn cause_of(error: &CloudError) -> Option<KnownCause> {
+    match error.code() {
+        // Only removals are refused so: what is in the way, a machine for one, goes by itself a moment later.
+        Some(ErrorCode::InUse) => Some(KnownCause::RetryableInfraDependencies),
+        _ => class_of(error).and_then(DriverErrorCode::cause),
     }
 }
 
@@ -66,7 +72,6 @@ fn is_unreachable(error: &CloudError) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use api::core::v1beta1::ErrorCode as KnownCause;
     use cloud_client::ApiError;
 
     use super::*;
@@ -93,7 +98,7 @@ mod tests {
             (ErrorCode::Unknown, vec![KnownCause::ConfigurationProblem]),
             (ErrorCode::Invalid, vec![KnownCause::ConfigurationProblem]),
             (ErrorCode::Conflict, vec![KnownCause::ConfigurationProblem]),
-            (ErrorCode::InUse, vec![KnownCause::InfraDependencies]),
+            (ErrorCode::InUse, vec![KnownCause::RetryableInfraDependencies]),
             (ErrorCode::Internal, vec![]),
             (ErrorCode::Precondition, vec![]),
         ] {

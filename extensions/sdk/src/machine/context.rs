@@ -127,45 +127,55 @@ impl Context {
             .map_err(WorkError::seed(step))
     }
 
-    /// The cloud's credentials, with the keys of the class' own Secret on top.
-    pub(crate) async fn secret_of(&self, class: &MachineClass) -> Result<Secret, WorkError> {
-        let mut data = BTreeMap::new();
-        for reference in [&class.credentials_secret_ref, &class.secret_ref].into_iter().flatten() {
-            data.extend(self.secret(reference).await?.data.unwrap_or_default());
-        }
-        Ok(Secret {
-            data: Some(data),
-            ..Secret::default()
-        })
-    }
-
-    async fn secret(&self, reference: &SecretReference) -> Result<Secret, WorkError> {
-        let namespace = reference.namespace.as_deref().unwrap_or(&self.namespace);
-        let api: Api<Secret> = Api::namespaced(self.seed.clone(), namespace);
-        let name = reference.name.as_deref().unwrap_or_default();
-        api.get(name)
-            .await
-            .map_err(WorkError::seed("read the Secret of the machine class"))
-    }
-
-    /// What the driver is told of a machine; without user data, which only `create` needs.
+    /// See [`request_of`].
     pub(crate) async fn request(&self, machine: &Machine, class: &MachineClass) -> Result<MachineRequest, WorkError> {
-        Ok(MachineRequest {
-            name: name(&machine.metadata).to_owned(),
-            namespace: self.namespace.clone(),
-            provider_spec: class.provider_spec.0.clone(),
-            secret: self.secret_of(class).await?,
-            user_data: String::new(),
-            tags: cluster_tags(&self.namespace),
-        })
+        request_of(&self.seed, &self.namespace, machine, class).await
     }
 
     pub(crate) async fn list_request(&self, class: &MachineClass) -> Result<ListRequest, WorkError> {
         Ok(ListRequest {
             namespace: self.namespace.clone(),
             provider_spec: class.provider_spec.0.clone(),
-            secret: self.secret_of(class).await?,
+            secret: secret_of(&self.seed, &self.namespace, class).await?,
             tags: cluster_tags(&self.namespace),
         })
     }
+}
+
+/// What the driver is told of a machine; without user data, which only `create` needs.
+pub(crate) async fn request_of(
+    seed: &Client,
+    namespace: &str,
+    machine: &Machine,
+    class: &MachineClass,
+) -> Result<MachineRequest, WorkError> {
+    Ok(MachineRequest {
+        name: name(&machine.metadata).to_owned(),
+        namespace: namespace.to_owned(),
+        provider_spec: class.provider_spec.0.clone(),
+        secret: secret_of(seed, namespace, class).await?,
+        user_data: String::new(),
+        tags: cluster_tags(namespace),
+    })
+}
+
+/// The cloud's credentials, with the keys of the class' own Secret on top.
+async fn secret_of(seed: &Client, namespace: &str, class: &MachineClass) -> Result<Secret, WorkError> {
+    let mut data = BTreeMap::new();
+    for reference in [&class.credentials_secret_ref, &class.secret_ref].into_iter().flatten() {
+        data.extend(read_secret(seed, namespace, reference).await?.data.unwrap_or_default());
+    }
+    Ok(Secret {
+        data: Some(data),
+        ..Secret::default()
+    })
+}
+
+async fn read_secret(seed: &Client, namespace: &str, reference: &SecretReference) -> Result<Secret, WorkError> {
+    let namespace = reference.namespace.as_deref().unwrap_or(namespace);
+    let api: Api<Secret> = Api::namespaced(seed.clone(), namespace);
+    let name = reference.name.as_deref().unwrap_or_default();
+    api.get(name)
+        .await
+        .map_err(WorkError::seed("read the Secret of the machine class"))
 }

@@ -82,13 +82,10 @@ impl Context {
         Ok(())
     }
 
+    /// A failure that is repeated is told anew: by its time others know that it is not one of before.
     async fn record_failure(&self, machine: &Machine, error: &DriverError) -> Result<(), WorkError> {
         let mut status = machine.status.clone();
         let description = ErrorChain(error).to_string();
-        let before = &machine.status.last_operation;
-        if before.state == MachineState::Failed && before.description == description {
-            return Ok(());
-        }
         status.last_operation = operation(
             self.now(),
             MachineOperationType::Create,
@@ -96,7 +93,9 @@ impl Context {
             description,
         );
         error.code().as_str().clone_into(&mut status.last_operation.error_code);
-        status.current_status = current(self.now(), MachinePhase::CrashLoopBackOff, true);
+        if status.current_status.phase != MachinePhase::CrashLoopBackOff {
+            status.current_status = current(self.now(), MachinePhase::CrashLoopBackOff, true);
+        }
         status::update(&self.machines(), machine, &machine.status, &status).await?;
         Ok(())
     }

@@ -20,6 +20,7 @@ mod rollout; // what a MachineDeployment needs; pure
 mod set; // what a MachineSet needs; pure
 mod status; // status of sets and deployments; pure
 
+mod console; // what machines say
 mod context; // what all work of a namespace shares
 mod create; // a machine comes
 mod drain; // a node is emptied
@@ -39,7 +40,8 @@ mod wake; // news
 mod testing;
 
 pub(crate) use self::{
-    create::USER_DATA_KEY, names::MACHINE_CLASS_KIND, names::MACHINE_GROUP, names::short_hash, status::describe,
+    console::silent_machines, create::USER_DATA_KEY, names::MACHINE_CLASS_KIND, names::MACHINE_GROUP,
+    names::short_hash, set::newest_set_name, status::describe,
 };
 pub use self::{
     driver::{

@@ -1,11 +1,12 @@
 //! What a MachineSet needs: machines made, machines removed. Pure.
 
-use api::machine::v1alpha1::{Machine, MachinePhase, MachineSet};
+use api::machine::v1alpha1::{Machine, MachineDeployment, MachinePhase, MachineSet};
 use apimachinery::meta::{ObjectMeta, Time, controller_reference};
 
 use super::{
     facts::{self, is_active, is_deleting},
     names::{MACHINE_FINALIZER, OWNER_FINALIZER, TEMPLATE_HASH_LABEL},
+    rollout::template_hash,
 };
 
 /// What to do with the machines of a set.
@@ -98,8 +99,17 @@ pub(crate) fn new_machine(set: &MachineSet, suffix: &str) -> Machine {
     }
 }
 
+fn set_name(deployment: &MachineDeployment, hash: &str) -> String {
+    format!("{}-{hash}", facts::name(&deployment.metadata))
+}
+
+/// Name of the set for the deployment's present template, whether it is there yet or not.
+pub(crate) fn newest_set_name(deployment: &MachineDeployment) -> String {
+    set_name(deployment, &template_hash(deployment))
+}
+
 /// A new set of a deployment, with the labels by which it finds its machines.
-pub(crate) fn new_set(deployment: &api::machine::v1alpha1::MachineDeployment, hash: &str, replicas: i32) -> MachineSet {
+pub(crate) fn new_set(deployment: &MachineDeployment, hash: &str, replicas: i32) -> MachineSet {
     let mut template = deployment.spec.template.clone();
     let labels = template.metadata.labels.get_or_insert_default();
     labels.insert(TEMPLATE_HASH_LABEL.to_owned(), hash.to_owned());
@@ -109,7 +119,7 @@ pub(crate) fn new_set(deployment: &api::machine::v1alpha1::MachineDeployment, ha
     matched.insert(TEMPLATE_HASH_LABEL.to_owned(), hash.to_owned());
     let mut set = MachineSet {
         metadata: ObjectMeta {
-            name: Some(format!("{}-{hash}", facts::name(&deployment.metadata))),
+            name: Some(set_name(deployment, hash)),
             namespace: deployment.metadata.namespace.clone(),
             labels: Some(labels),
             owner_references: Some(vec![controller_reference(deployment)]),

@@ -51,6 +51,19 @@ fn remembered(before: Vec<MachineSummary>, present: Vec<MachineSummary>, well: b
     all.split_off(all.len().saturating_sub(FAILURES))
 }
 
+/// The last failures of all sets. Those of the newest set come last and push out all others: old sets may go on failing.
+fn last_failures(hash: &str, sets: &[(&SetView<'_>, MachineSetStatus)]) -> Vec<MachineSummary> {
+    let of_set = |(view, status): &(&SetView<'_>, MachineSetStatus)| {
+        let new = is_new(view.set, hash);
+        let failed = status.failed_machines.clone().unwrap_or_default();
+        failed.into_iter().map(move |summary| (new, summary))
+    };
+    let mut failed: Vec<(bool, MachineSummary)> = sets.iter().flat_map(of_set).collect();
+    failed.sort_by_key(|(new, summary)| (*new, summary.last_operation.last_update_time.clone()));
+    let failed = failed.split_off(failed.len().saturating_sub(FAILURES));
+    failed.into_iter().map(|(_, summary)| summary).collect()
+}
+
 /// Status of a deployment and the sets that it controls; their status counts, not their machines', so that they agree.
 pub(crate) fn deployment_status(
     deployment: &MachineDeployment,
@@ -63,13 +76,7 @@ pub(crate) fn deployment_status(
     let available = sum(|status| status.available_replicas);
     let updated = sets.iter().filter(|(view, _)| is_new(view.set, hash));
     let updated = updated.map(|(_, status)| status.replicas).sum();
-    let mut failed: Vec<MachineSummary> = sets
-        .iter()
-        .filter_map(|(_, status)| status.failed_machines.clone())
-        .flatten()
-        .collect();
-    failed.sort_by_key(|summary| summary.last_operation.last_update_time.clone());
-    let failed = failed.split_off(failed.len().saturating_sub(FAILURES));
+    let failed = last_failures(hash, sets);
     let (_, unavailable) = bounds(deployment);
     let enough = available >= replicas - unavailable && (replicas == 0 || available > 0);
     let availability = if enough {
@@ -214,6 +221,32 @@ mod tests {
         assert_eq!(names(&set), ["c4", "c5", "c6", "c7", "c8"]);
         set.status = set_status(&set, &[&machine("b", "Running")], at(13));
         assert_eq!(names(&set), [""; 0]);
+    }
+
+    #[test]
+    fn failures_of_the_newest_set_come_last() {
+        let hash = crate::machine::rollout::template_hash(&deployment("d", 2, "class"));
+        let (mut new, old) = (set("new", 1), set("old", 1));
+        apimachinery::meta::set_label(&mut new.metadata, crate::machine::names::TEMPLATE_HASH_LABEL, &hash);
+        let young = failed("young", 1);
+        let others: Vec<Machine> = (2..9).map(|second| failed(&format!("o{second}"), second)).collect();
+        let views = [
+            SetView {
+                set: &new,
+                machines: vec![&young],
+            },
+            SetView {
+                set: &old,
+                machines: others.iter().collect(),
+            },
+        ];
+        let statuses: Vec<_> = views
+            .iter()
+            .map(|view| (view, set_status(view.set, &view.machines, at(9))))
+            .collect();
+        let failures = last_failures(&hash, &statuses);
+        let names: Vec<&str> = failures.iter().map(|summary| summary.name.as_str()).collect();
+        assert_eq!(names, ["o5", "o6", "o7", "o8", "young"]);
     }
 
     #[test]

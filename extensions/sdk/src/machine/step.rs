@@ -10,16 +10,13 @@ use kube::{
 use serde_json::Value;
 
 use super::{
+    console::last_words,
     context::{Context, WorkError},
     facts::{name, uid},
     lifecycle::Step,
     remove::Removal,
     token::delete_token,
 };
-
-/// How much of a console goes into a status.
-const CONSOLE_BYTES: usize = 2000;
-const CONSOLE_LINES: usize = 10;
 
 /// How a step ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,9 +72,7 @@ impl Context {
 
     async fn give_up(&self, machine: &Machine, class: &MachineClass, mut new: MachineStatus) -> Result<(), WorkError> {
         let request = self.request(machine, class).await?;
-        // A console that cannot be read must not keep the machine from being replaced.
-        let console = self.driver.console(&request, CONSOLE_BYTES).await.unwrap_or_default();
-        let lines = last_lines(&console);
+        let lines = last_words(self.driver.as_ref(), &request).await;
         if !lines.is_empty() {
             let description = &mut new.last_operation.description;
             description.push_str("; last lines of its console: ");
@@ -101,32 +96,5 @@ impl Context {
             .await
             .map(drop)
             .map_err(WorkError::shoot(step))
-    }
-}
-
-/// The last lines that say something, without control characters.
-fn last_lines(console: &str) -> String {
-    let clean = |line: &str| line.chars().filter(|letter| !letter.is_control()).collect::<String>();
-    let lines: Vec<String> = console
-        .lines()
-        .map(|line| clean(line.trim()))
-        .filter(|line| !line.is_empty())
-        .collect();
-    lines[lines.len().saturating_sub(CONSOLE_LINES)..].join(" | ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_console_is_cut_to_its_last_lines() {
-        assert_eq!(last_lines(""), "");
-        assert_eq!(last_lines("a\r\n\n  b\u{1b}[0m\n"), "a | b[0m");
-        let many: Vec<String> = (0..20).map(|number| number.to_string()).collect();
-        assert_eq!(
-            last_lines(&many.join("\n")),
-            "10 | 11 | 12 | 13 | 14 | 15 | 16 | 17 | 18 | 19"
-        );
     }
 }

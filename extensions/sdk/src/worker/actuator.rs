@@ -16,7 +16,7 @@ use controller::{
     apply::Applier,
     delete::{delete, until_gone},
     status::merge_difference,
-    wait::{Progress, until},
+    wait::{Progress, WaitError, until},
 };
 use deploy::AccessSecret;
 use futures::future::{join_all, try_join_all};
@@ -27,23 +27,28 @@ use kube::{
     core::NamespaceResourceScope,
 };
 use lib_clock::Clock;
+use lib_error_chain::ErrorChain;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::{
     access,
-    plan::{Wanted, plan_worker},
+    plan::{NAME_LABEL, Wanted, plan_worker},
     planner::MachinePlanner,
-    progress::{cause, deployment_progress, final_failure},
+    progress::{Since, cause, deployment_progress},
 };
 use crate::{
     Actuator, ActuatorError, ManagedObjects, Request,
-    machine::{ACCESS_NAME, FORCE_DELETION_LABEL, FORCE_DELETION_VALUE, USER_DATA_KEY},
+    machine::{ACCESS_NAME, FORCE_DELETION_LABEL, FORCE_DELETION_VALUE, MachineDriver, USER_DATA_KEY, silent_machines},
     request_shoot_access,
 };
 
 /// How long one reconcile waits for machines. A rolling update may take longer: then the next reconcile waits on.
 const DEADLINE: Duration = Duration::from_secs(10 * 60);
+/// Reading the consoles of machines that do not join must not delay the error for long.
+const CONSOLES_DEADLINE: Duration = Duration::from_secs(10);
+/// Whoever waits for the worker passes a complaint on when it has stood for a while: gardenlet after 30 s.
+const COMPLAINT: Duration = Duration::from_secs(40);
 /// How often machines that came late are told to go by force.
 const FORCE_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -53,6 +58,7 @@ pub struct WorkerActuator<P> {
     planner: P,
     clock: Arc<dyn Clock>,
     deadline: Duration,
+    consoles: Option<Arc<dyn MachineDriver>>,
 }
 
 impl<P: MachinePlanner> WorkerActuator<P> {
@@ -63,7 +69,15 @@ impl<P: MachinePlanner> WorkerActuator<P> {
             planner,
             clock,
             deadline: DEADLINE,
+            consoles: None,
         }
+    }
+
+    /// Lets machines that have not joined speak in the error: the last lines of their consoles.
+    #[must_use]
+    pub fn with_consoles(mut self, driver: Arc<dyn MachineDriver>) -> Self {
+        self.consoles = Some(driver);
+        self
     }
 
     /// Another time to wait for machines than ten minutes.
@@ -151,14 +165,14 @@ impl<P: MachinePlanner> WorkerActuator<P> {
     async fn wait(
         &self,
         worker: &Worker,
-        wanted: &[Wanted],
+        (wanted, since): (&[Wanted], Since),
         unwanted: &[MachineDeployment],
     ) -> Result<(), ActuatorError> {
         let namespace = worker.namespace().unwrap_or_default();
         let machines = try_join_all(
             wanted
                 .iter()
-                .map(|wanted| self.wait_for(&namespace, &wanted.listed.name)),
+                .map(|wanted| self.wait_for(&namespace, &wanted.listed.name, since)),
         );
         let gone = self.wait_until_gone(&namespace, unwanted);
         let workers: Api<Worker> = self.api(&namespace);
@@ -172,24 +186,58 @@ impl<P: MachinePlanner> WorkerActuator<P> {
         }
     }
 
-    async fn wait_for(&self, namespace: &str, name: &str) -> Result<(), ActuatorError> {
+    async fn wait_for(&self, namespace: &str, name: &str, since: Since) -> Result<(), ActuatorError> {
         let mut code = None;
         let observe = |deployment: Option<&MachineDeployment>| {
-            let failure = deployment
-                .and_then(|deployment| final_failure(deployment).or_else(|| deployment.status.failed_machines.last()));
-            code = failure.and_then(cause);
-            deployment_progress(deployment)
+            code = deployment.and_then(|deployment| cause(deployment, since));
+            deployment_progress(deployment, since)
         };
         let api = self.api::<MachineDeployment>(namespace);
         let waited = until(&api, name, "to have its machines", self.deadline, observe).await;
-        let Err(error) = waited else {
+        let Err(mut error) = waited else {
             return Ok(());
         };
-        let error = ActuatorError::new(format!("the machines of {name} are not there")).caused_by(error);
+        let mut silent = Vec::new();
+        if let WaitError::TimedOut { last, .. } = &mut error {
+            silent = self.silent(namespace, name).await;
+            for machine in &silent {
+                last.push_str("; ");
+                last.push_str(machine);
+            }
+        }
+        let mut error = ActuatorError::new(format!("the machines of {name} are not there")).caused_by(error);
+        if !silent.is_empty() {
+            error = error.retry_after(COMPLAINT);
+        }
         Err(match code {
             Some(code) => error.with_code(code),
             None => error,
         })
+    }
+
+    /// What machines of the deployment say that have not joined for a good part of the wait.
+    async fn silent(&self, namespace: &str, name: &str) -> Vec<String> {
+        let Some(driver) = &self.consoles else {
+            return Vec::new();
+        };
+        let label = format!("{NAME_LABEL}={name}");
+        let age = (self.deadline / 2, self.clock.now());
+        let telling = silent_machines(self.applier.client(), driver.as_ref(), (namespace, label.as_str()), age);
+        match tokio::time::timeout(CONSOLES_DEADLINE, telling).await {
+            Ok(Ok(told)) => told,
+            Ok(Err(error)) => {
+                tracing::warn!(namespace, deployment = name, error = %ErrorChain(&error), "failed to read the consoles of machines");
+                Vec::new()
+            }
+            Err(_) => {
+                tracing::warn!(
+                    namespace,
+                    deployment = name,
+                    "reading the consoles of machines took too long"
+                );
+                Vec::new()
+            }
+        }
     }
 
     async fn wait_until_gone(&self, namespace: &str, deployments: &[MachineDeployment]) -> Result<(), ActuatorError> {
@@ -315,6 +363,7 @@ fn change_of(before: &Worker, now: Option<&Worker>) -> Progress {
 impl<P: MachinePlanner> Actuator<Worker> for WorkerActuator<P> {
     async fn reconcile(&self, request: Request<'_, Worker>) -> Result<(), ActuatorError> {
         let worker = request.object;
+        let since = Since::at(self.clock.now());
         let namespace = worker.namespace().unwrap_or_default();
         let wanted = plan_worker(worker, request.cluster, &self.planner)?;
         self.apply_access(&namespace).await?;
@@ -328,7 +377,7 @@ impl<P: MachinePlanner> Actuator<Worker> for WorkerActuator<P> {
         let mut unwanted = self.list::<MachineDeployment>(&namespace).await?;
         unwanted.retain(|deployment| !names.contains(deployment.name_any().as_str()));
         self.delete_all(&namespace, &unwanted).await?;
-        self.wait(worker, &wanted, &unwanted).await?;
+        self.wait(worker, (wanted.as_slice(), since), &unwanted).await?;
         self.delete_classes(&namespace, &wanted).await.map(drop)
     }
 

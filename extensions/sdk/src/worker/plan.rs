@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// Label of MachineDeployments and their machines: the deployment's name.
-const NAME_LABEL: &str = "name";
+pub(super) const NAME_LABEL: &str = "name";
 
 /// What is wanted for one pool in one zone.
 #[derive(Clone, Debug, PartialEq)]

@@ -21,6 +21,8 @@ pub(crate) struct State {
     pub(crate) machines: BTreeMap<String, Made>,
     /// Most machines.
     pub(crate) quota: Option<usize>,
+    /// A flavor that there is not.
+    pub(crate) unknown: Option<String>,
     /// Nothing is answered after a machine was made.
     pub(crate) silent: bool,
     /// Nothing works.
@@ -84,6 +86,13 @@ impl MachineDriver for Cloud {
     async fn create(&self, request: &MachineRequest) -> Result<CloudMachine, DriverError> {
         self.check()?;
         let (machine, silent) = self.change(|state| {
+            let unknown = state.unknown.as_deref();
+            if unknown.is_some() && unknown == request.provider_spec["flavor"].as_str() {
+                return Err(DriverError::new(
+                    DriverErrorCode::InvalidArgument,
+                    "there is no such flavor",
+                ));
+            }
             let full = state.quota.is_some_and(|quota| state.machines.len() >= quota);
             if full && !state.machines.contains_key(&request.name) {
                 let cause = std::io::Error::other("2 of 2 machines");

@@ -1,9 +1,9 @@
 //! The worker's actuator, with the machine controller behind it.
 
-use std::sync::Arc;
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use api::{
-    core::v1beta1::ErrorCode,
+    core::v1beta1::{ErrorCode, LastOperationState},
     extensions::v1alpha1::Worker,
     machine::v1alpha1::{MachineClass, MachineDeployment},
     resources::v1alpha1::ManagedResource,
@@ -12,8 +12,13 @@ use extensions_sdk::{
     ActuatorError, Driver, RunOptions,
     worker::{MachineClassPlan, MachinePlanner, PoolInZone, WorkerActuator},
 };
+use futures::StreamExt as _;
 use k8s_openapi::api::core::v1::Secret;
-use kube::{ResourceExt as _, api::DeleteParams};
+use kube::{
+    ResourceExt as _,
+    api::{DeleteParams, WatchParams},
+    core::WatchEvent,
+};
 use lib_clock::SystemClock;
 use serde_json::{Value, json};
 use testing_testkit::{eventually, ready_when};
@@ -71,7 +76,29 @@ async fn until_state(world: &World, state: &str) -> Worker {
     .await
 }
 
+/// What became of the worker since it was as `from`, until it was as `to`.
+async fn history(world: &World, from: &Worker, to: &Worker) -> Vec<Worker> {
+    let (api, version) = (world.api::<Worker>(), from.resource_version().unwrap());
+    let mut events = pin!(api.watch(&WatchParams::default(), &version).await.unwrap());
+    let mut seen = Vec::new();
+    while let Some(event) = events.next().await {
+        if let WatchEvent::Modified(worker) = event.unwrap() {
+            let is_last = worker.resource_version() == to.resource_version();
+            seen.push(worker);
+            if is_last {
+                break;
+            }
+        }
+    }
+    seen
+}
+
 async fn start(server: &Server, namespace: &str) -> (World, CancellationToken) {
+    start_with(server, namespace, None).await
+}
+
+/// With another time to wait for machines.
+async fn start_with(server: &Server, namespace: &str, deadline: Option<Duration>) -> (World, CancellationToken) {
     let world = server.world(namespace).await;
     for (name, data) in [
         ("cloudprovider", json!({ "token": "t" })),
@@ -86,12 +113,16 @@ async fn start(server: &Server, namespace: &str) -> (World, CancellationToken) {
             )
             .await;
     }
-    let actuator = WorkerActuator::new(
+    let mut actuator = WorkerActuator::new(
         world.client.clone(),
         "test",
         Planner(namespace.to_owned()),
-        Arc::new(SystemClock),
-    );
+        world.clock.clone(),
+    )
+    .with_consoles(Arc::new(world.cloud.clone()));
+    if let Some(deadline) = deadline {
+        actuator = actuator.with_deadline(deadline);
+    }
     let driver = Driver::new(world.client.clone(), "local", actuator, Arc::new(SystemClock));
     let shutdown = CancellationToken::new();
     tokio::spawn(extensions_sdk::run(
@@ -207,4 +238,60 @@ async fn a_worker_tells_why_it_has_no_machines_and_heeds_a_change_meanwhile() {
     let worker = until_state(&world, "Succeeded").await;
     assert_eq!(worker.status.default_status.last_error, None);
     world.until_running(1).await;
+}
+
+#[tokio::test]
+async fn a_class_that_cannot_work_is_corrected() {
+    let server = Server::start().await;
+    let (world, _shutdown) = start(&server, "shoot--dev--typo").await;
+    world.cloud.change(|state| state.unknown = Some("lcoal".to_owned()));
+    put_worker(&world, &[pool("a", 1, "lcoal")]).await;
+    let wrong = until_state(&world, "Error").await;
+    let error = wrong.status.default_status.last_error.clone().unwrap();
+    assert_eq!(error.codes, [ErrorCode::ConfigurationProblem]);
+    assert!(error.description.contains("no such flavor"), "{}", error.description);
+
+    // What the old class could not is no error of the new one, whose machine is on its way.
+    put_worker(&world, &[pool("a", 1, "local")]).await;
+    let right = until_state(&world, "Succeeded").await;
+    for worker in history(&world, &wrong, &right).await {
+        let said = &worker.status.default_status;
+        let last = said.last_operation.clone().unwrap_or_default();
+        let is_of_change = said.observed_generation == right.metadata.generation.unwrap();
+        assert!(
+            !is_of_change || last.state != LastOperationState::Error,
+            "{}",
+            last.description
+        );
+    }
+    world.until_running(1).await;
+}
+
+#[tokio::test]
+async fn a_machine_that_does_not_join_speaks_in_the_workers_error() {
+    let server = Server::start().await;
+    let (world, _shutdown) = start_with(&server, "shoot--dev--mute", Some(Duration::from_secs(3))).await;
+    world
+        .cloud
+        .change(|state| state.console = "booting\nkernel panic: no root\n".to_owned());
+    put_worker(&world, &[pool("a", 1, "local")]).await;
+    let name = world.cloud_has(1).await.remove(0);
+    world.until_said(&name, "has to join").await;
+    world.clock.advance(Duration::from_secs(60));
+    let error = eventually(DEADLINE, "the worker to tell", || async {
+        let worker = world.api::<Worker>().get("life").await.unwrap();
+        let error = worker.status.default_status.last_error.unwrap_or_default();
+        ready_when(error.description.contains("kernel panic"), || error.description.clone()).map(|()| error)
+    })
+    .await;
+    let expected = format!(
+        "machine {name} has not joined the cluster for 1m; last lines of its console: booting | kernel panic: no root"
+    );
+    assert!(error.description.ends_with(&expected), "{}", error.description);
+    assert!(error.codes.is_empty(), "{:?}", error.codes);
+
+    // It joins after all.
+    put_worker(&world, &[pool("a", 1, "local")]).await;
+    let worker = until_state(&world, "Succeeded").await;
+    assert_eq!(worker.status.default_status.last_error, None);
 }

@@ -78,11 +78,13 @@ impl Server {
             client: self.client.clone(),
             dead: AtomicBool::new(false),
         });
+        // Times in statuses have no fractions: so they are as old as they look.
+        let now = jiff::Timestamp::from_second(jiff::Timestamp::now().as_second()).unwrap();
         let mut world = World {
             client: self.client.clone(),
             namespace: namespace.to_owned(),
             cloud: Cloud::new(namespace),
-            clock: Arc::new(ManualClock::at(jiff::Timestamp::now())),
+            clock: Arc::new(ManualClock::at(now)),
             shoot,
             controller: None,
         };

@@ -173,7 +173,8 @@ pub(crate) fn control_plane(
 /// How the API server and the machines reach each other.
 fn machines(shoot: &Shoot, seed: &Seed, tunnel_server_name: String, tunnel_image: String) -> Machines {
     let own = &seed.spec.networks;
-    let seed_ranges = own.nodes.iter().chain([&own.pods, &own.services]).cloned().collect();
+    let ranges = own.nodes.iter().chain([&own.pods, &own.services]);
+    let seed_ranges = ranges.chain(&own.block_cidrs).cloned().collect();
     let manager = shoot.spec.kubernetes.kube_controller_manager.as_ref();
     let prefix = manager.and_then(|manager| manager.node_cidr_mask_size);
     Machines {
@@ -275,6 +276,21 @@ mod tests {
         assert_eq!(networks(&shoot, &seed).services, "10.9.0.0/16");
         let address = first_service_address(&networks(&shoot, &seed)).unwrap();
         assert_eq!(address.to_string(), "10.9.0.1");
+    }
+
+    #[test]
+    fn users_reach_neither_the_seed_nor_what_it_blocks() {
+        let mut seed = Seed::default();
+        let own = &mut seed.spec.networks;
+        own.nodes = Some("10.1.0.0/24".to_owned());
+        own.pods = "10.2.0.0/16".to_owned();
+        own.services = "10.3.0.0/16".to_owned();
+        own.block_cidrs = vec!["172.30.0.0/23".to_owned()];
+        let machines = machines(&Shoot::default(), &seed, "tunnel.test".to_owned(), "image".to_owned());
+        assert_eq!(
+            machines.seed_ranges,
+            ["10.1.0.0/24", "10.2.0.0/16", "10.3.0.0/16", "172.30.0.0/23"]
+        );
     }
 
     #[test]
