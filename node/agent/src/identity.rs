@@ -22,7 +22,8 @@ use crate::{
 /// The certificate is looked at this often; it lives for days.
 const LOOK: Duration = Duration::from_secs(60);
 const FIRST_WAIT: Duration = Duration::from_millis(500);
-const LONGEST_WAIT: Duration = Duration::from_secs(15);
+/// A machine may boot before its API server answers, and its cluster waits for it then.
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
 /// Why the cluster does not know us.
 #[derive(Debug, thiserror::Error)]

@@ -240,6 +240,7 @@ pub(crate) mod tests {
     use api::extensions::v1alpha1::{
         CgroupDriverName, DropIn, FileContent, FileContentInline, OperatingSystemConfigSpec,
     };
+    use plan_node::machine::Resources;
 
     use super::*;
 
@@ -248,6 +249,8 @@ pub(crate) mod tests {
             cgroup_driver: CgroupDriverName::Systemd,
             shares_kernel: false,
             resolver_configuration: "/etc/resolv.conf".into(),
+            kernel: Resources::default(),
+            limits: Resources::default(),
         }
     }
 

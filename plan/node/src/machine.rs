@@ -1,7 +1,18 @@
 //! What only the machine itself knows, and what follows from it for files that were planned without knowing it.
 
+use std::collections::BTreeMap;
+
 use api::extensions::v1alpha1::CgroupDriverName;
 use serde_json::{Value, json};
+
+/// Memory and processors; `None`: not known, or without a limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Resources {
+    /// Memory, in bytes.
+    pub memory: Option<u64>,
+    /// Time of processors, in thousandths of one.
+    pub cpu_millis: Option<u64>,
+}
 
 /// What only the machine itself knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,6 +23,10 @@ pub struct MachineFacts {
     pub shares_kernel: bool,
     /// The file with the name servers that pods may use, which is not that of a stub on the machine itself.
     pub resolver_configuration: String,
+    /// What its kernel has: in a system container the host's, which the kubelet takes for the machine's.
+    pub kernel: Resources,
+    /// What the machine's own control group lets it use of that.
+    pub limits: Resources,
 }
 
 /// Completes the text of the kubelet's configuration.
@@ -28,11 +43,25 @@ pub fn complete_kubelet(text: &str, facts: &MachineFacts) -> Result<String, serd
     if facts.shares_kernel {
         // The capability to lower it may be missing.
         default("oomScoreAdj", json!(0));
+        if let Some(reserved) = beyond_limits(facts) {
+            default("systemReserved", reserved);
+        }
         // Swap is the host's, and nothing here can switch it off.
         configuration["failSwapOn"] = json!(false);
         leave_disks_to_the_host(&mut configuration);
     }
     Ok(serde_json::to_string_pretty(&configuration)? + "\n")
+}
+
+/// What the kernel has beyond the machine's limits. The kubelet subtracts it from what it announces and from what pods may use
+/// together; it makes no control group for it, as `enforceNodeAllocatable` is left at pods.
+fn beyond_limits(facts: &MachineFacts) -> Option<Value> {
+    let (kernel, limits) = (&facts.kernel, &facts.limits);
+    let beyond = |all: Option<u64>, limit: Option<u64>| all?.checked_sub(limit?).filter(|beyond| *beyond > 0);
+    let cpu = beyond(kernel.cpu_millis, limits.cpu_millis).map(|millis| ("cpu", format!("{millis}m")));
+    let memory = beyond(kernel.memory, limits.memory).map(|bytes| ("memory", bytes.to_string()));
+    let reserved: BTreeMap<&str, String> = [cpu, memory].into_iter().flatten().collect();
+    (!reserved.is_empty()).then(|| json!(reserved))
 }
 
 /// A busy machine's disk is the host's: what is full there, the user sees; neither pods nor images are thrown out for it.
@@ -69,8 +98,6 @@ pub fn complete_sysctls(text: &str, facts: &MachineFacts) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
     use crate::{kubelet, sysctls, wish::tests::wish};
 
@@ -79,6 +106,15 @@ mod tests {
             cgroup_driver: CgroupDriverName::Cgroupfs,
             shares_kernel: true,
             resolver_configuration: "/etc/resolv.conf".into(),
+            kernel: resources(16 << 30, 8000),
+            limits: Resources::default(),
+        }
+    }
+
+    fn resources(memory: u64, cpu_millis: u64) -> Resources {
+        Resources {
+            memory: Some(memory),
+            cpu_millis: Some(cpu_millis),
         }
     }
 
@@ -87,6 +123,8 @@ mod tests {
             cgroup_driver: CgroupDriverName::Systemd,
             shares_kernel: false,
             resolver_configuration: "/run/systemd/resolve/resolv.conf".into(),
+            kernel: Resources::default(),
+            limits: Resources::default(),
         }
     }
 
@@ -113,6 +151,43 @@ mod tests {
         assert_eq!(configuration["imageGCHighThresholdPercent"], 100);
         assert_eq!(configuration["failSwapOn"], false);
         assert_eq!(completed(&virtual_machine())["evictionHard"]["nodefs.available"], "5%");
+    }
+
+    #[track_caller]
+    fn check_reserved(facts: MachineFacts, limits: Resources, reserved: Option<&Value>) {
+        let configuration = completed(&MachineFacts { limits, ..facts });
+        assert_eq!(configuration.get("systemReserved"), reserved);
+        assert!(configuration.get("enforceNodeAllocatable").is_none());
+    }
+
+    #[test]
+    fn what_the_host_has_beyond_the_limits_is_not_for_pods() {
+        let both = json!({"cpu": "6500m", "memory": "15032385536"});
+        check_reserved(container(), resources(2 << 30, 1500), Some(&both));
+        let memory_only = Resources {
+            memory: Some(2 << 30),
+            cpu_millis: None,
+        };
+        let reserved = json!({"memory": "15032385536"});
+        check_reserved(container(), memory_only, Some(&reserved));
+    }
+
+    #[test]
+    fn without_a_limit_that_binds_nothing_is_reserved() {
+        check_reserved(container(), Resources::default(), None);
+        // Version 1 writes no limit as the largest number of pages; and a flavor may be larger than its host.
+        check_reserved(container(), resources(0x7fff_ffff_ffff_f000, 16_000), None);
+        check_reserved(container(), resources(16 << 30, 8000), None);
+        let unknown = MachineFacts {
+            kernel: Resources::default(),
+            ..container()
+        };
+        check_reserved(unknown, resources(2 << 30, 1500), None);
+        let virtual_machine = MachineFacts {
+            kernel: resources(16 << 30, 8000),
+            ..virtual_machine()
+        };
+        check_reserved(virtual_machine, resources(2 << 30, 1500), None);
     }
 
     #[test]

@@ -2,15 +2,33 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use k8s_openapi::api::core::v1::{Node, Secret};
+use api::constants::{GARDEN_ROLE, ROLE_OPERATING_SYSTEM_CONFIG};
+use k8s_openapi::api::{
+    coordination::v1::Lease,
+    core::v1::{Node, Secret},
+};
 use kube::{Api, Client, api::ListParams};
 use lib_error_chain::ErrorChain;
 use parking_lot::Mutex;
 
+use super::agents::{Agents, checksums};
 use crate::{context::Gardenlet, shoot::tunnel};
 
 /// An API server that takes longer is as good as dead to its users.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Where in a shoot node-agents have their Leases and find their configurations.
+const AGENTS_NAMESPACE: &str = "kube-system";
+
+/// What a shoot tells of its nodes.
+#[derive(Debug)]
+pub(crate) struct Told {
+    /// The nodes.
+    pub(crate) nodes: Vec<Node>,
+    /// Their agents.
+    pub(crate) agents: Agents,
+    /// Whether the ready nodes are reached through the tunnel.
+    pub(crate) tunnel: Result<(), String>,
+}
 
 /// Clients by namespace, each with the version of the Secret it was made of.
 #[derive(Default)]
@@ -41,22 +59,33 @@ impl ShootClients {
         }
     }
 
-    /// The nodes, and whether the ready ones are reached through the tunnel.
-    pub(crate) async fn nodes(
-        &self,
-        gardenlet: &Gardenlet,
-        namespace: &str,
-    ) -> Result<(Vec<Node>, Result<(), String>), String> {
+    /// The nodes with what their agents say, and whether the ready ones are reached through the tunnel.
+    pub(crate) async fn nodes(&self, gardenlet: &Gardenlet, namespace: &str) -> Result<Told, String> {
         let client = self.client(gardenlet, namespace).await?;
-        let api: Api<Node> = Api::all(client.clone());
+        let nodes: Api<Node> = Api::all(client.clone());
+        // Leases of kubelets, as many as nodes, lie elsewhere; of the configurations, which are long, only names and checksums count.
+        let leases: Api<Lease> = Api::namespaced(client.clone(), AGENTS_NAMESPACE);
+        let secrets: Api<Secret> = Api::namespaced(client.clone(), AGENTS_NAMESPACE);
         let everything = ListParams::default();
-        let nodes = match tokio::time::timeout(PATIENCE, api.list(&everything)).await {
-            Ok(Ok(nodes)) => nodes.items,
+        let configurations = ListParams::default().labels(&format!("{GARDEN_ROLE}={ROLE_OPERATING_SYSTEM_CONFIG}"));
+        let asked = async {
+            futures::try_join!(
+                nodes.list(&everything),
+                leases.list(&everything),
+                secrets.list_metadata(&configurations)
+            )
+        };
+        let (nodes, leases, secrets) = match tokio::time::timeout(PATIENCE, asked).await {
+            Ok(Ok((nodes, leases, secrets))) => (nodes.items, leases.items, secrets.items),
             Ok(Err(error)) => return Err(ErrorChain(&error).to_string()),
             Err(_) => return Err(format!("no answer within {} s", PATIENCE.as_secs())),
         };
+        let agents = Agents {
+            leases,
+            wished: checksums(secrets.iter().map(|secret| &secret.metadata)),
+        };
         let tunnel = tunnel::ask_all(&client, &nodes).await;
-        Ok((nodes, tunnel))
+        Ok(Told { nodes, agents, tunnel })
     }
 
     /// Forgets the client of a shoot that is gone.

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use api::{
     constants::{self, GARDEN_ROLE, ROLE_CONTROL_PLANE},
-    core::v1beta1::{ConditionStatus, Shoot, Worker as Pool},
+    core::v1beta1::{ConditionStatus, LastOperationState, Shoot},
     druid::v1alpha1::Etcd,
     extensions::v1alpha1::Worker,
     machine::v1alpha1::Machine,
@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     checks::{Finding, api_server, control_plane, system_components, with_tunnel},
-    clients::ShootClients,
+    clients::{ShootClients, Told},
     conditions::{self, Findings},
     nodes::{Seen, every_node, unknown},
 };
@@ -122,7 +122,7 @@ async fn look(shoot: Arc<Shoot>, queue: Arc<Queue>) -> Result<Action, CareError>
     if namespace.is_empty() || shoot.status.last_operation.is_none() {
         return Ok(Action::await_change());
     }
-    let findings = findings(&queue, &namespace, &shoot.spec.provider.workers).await?;
+    let findings = findings(&queue, &namespace, &shoot).await?;
     let now = queue.gardenlet.clock.now();
     let garden = queue.gardenlet.garden_client.clone();
     let project_namespace = shoot.namespace().unwrap_or_default();
@@ -142,7 +142,8 @@ async fn look(shoot: Arc<Shoot>, queue: Arc<Queue>) -> Result<Action, CareError>
     }))
 }
 
-async fn findings(queue: &Queue, namespace: &str, pools: &[Pool]) -> Result<Findings, CareError> {
+async fn findings(queue: &Queue, namespace: &str, shoot: &Shoot) -> Result<Findings, CareError> {
+    let has_workers = !shoot.spec.provider.workers.is_empty();
     let seed = queue.gardenlet.seed_client();
     let deployments: Api<Deployment> = Api::namespaced(seed.clone(), namespace);
     let etcds: Api<Etcd> = Api::namespaced(seed.clone(), namespace);
@@ -161,14 +162,14 @@ async fn findings(queue: &Queue, namespace: &str, pools: &[Pool]) -> Result<Find
     let (deployments, etcd, resources) = objects?;
     let api_server = api_server(answer);
     let system_components = system_components(&resources.items, &api_server);
-    let (every_node, system_components) = if pools.is_empty() {
-        (None, system_components)
-    } else {
-        let (nodes, system) = with_nodes(queue, namespace, pools, &api_server, system_components).await?;
+    let (every_node, system_components) = if has_workers {
+        let (nodes, system) = with_nodes(queue, namespace, shoot, &api_server, system_components).await?;
         (Some(nodes), system)
+    } else {
+        (None, system_components)
     };
     Ok(Findings {
-        control_plane: control_plane(&deployments.items, etcd.as_ref(), !pools.is_empty()),
+        control_plane: control_plane(&deployments.items, etcd.as_ref(), has_workers),
         every_node,
         system_components,
         api_server,
@@ -179,7 +180,7 @@ async fn findings(queue: &Queue, namespace: &str, pools: &[Pool]) -> Result<Find
 async fn with_nodes(
     queue: &Queue,
     namespace: &str,
-    pools: &[Pool],
+    shoot: &Shoot,
     api_server: &Finding,
     system_components: Finding,
 ) -> Result<(Finding, Finding), CareError> {
@@ -200,11 +201,33 @@ async fn with_nodes(
     let machines = machines?;
     Ok(match nodes {
         Err(error) => (unknown(format!("the nodes can't be read: {error}")), system_components),
-        Ok((nodes, tunnel)) => (
-            every_node(pools, &Seen { nodes, machines }),
-            with_tunnel(system_components, tunnel),
-        ),
+        Ok(Told {
+            nodes,
+            mut agents,
+            tunnel,
+        }) => {
+            if is_in_progress(shoot) {
+                // Its flow waits for the machines, and complains in time.
+                agents.wished.clear();
+            }
+            let seen = Seen {
+                nodes,
+                machines,
+                agents,
+            };
+            let finding = every_node(&shoot.spec.provider.workers, &seen, queue.gardenlet.clock.now());
+            (finding, with_tunnel(system_components, tunnel))
+        }
     })
+}
+
+/// Whether somebody is changing the shoot.
+fn is_in_progress(shoot: &Shoot) -> bool {
+    let state = shoot.status.last_operation.as_ref().map(|last| &last.state);
+    matches!(
+        state,
+        Some(LastOperationState::Processing | LastOperationState::Pending)
+    )
 }
 
 /// The label sums the conditions up, so that users can select by it.

@@ -1,17 +1,20 @@
-//! Judgements of a shoot's nodes: as many as its pools ask for, each of them ready. Pure.
+//! Judgements of a shoot's nodes: as many as its pools ask for, each of them ready, with an agent that keeps it as wished. Pure.
 
 use api::{
     constants::LABEL_WORKER_POOL,
     core::v1beta1::{ConditionStatus, Worker},
     machine::v1alpha1::Machine,
 };
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Node;
 
-use super::checks::Finding;
+use super::{agents::Agents, checks::Finding};
 use crate::shoot::nodes::{condition, is_ready};
 
 /// Conditions that are bad when true.
 const TROUBLES: [&str; 4] = ["DiskPressure", "MemoryPressure", "NetworkUnavailable", "PIDPressure"];
+/// Condition of node-agent, bad when false.
+const UNITS_READY: &str = "SystemdUnitsReady";
 /// So many complaints fit into a condition that people read.
 const MOST: usize = 5;
 
@@ -22,10 +25,12 @@ pub(crate) struct Seen {
     pub(crate) nodes: Vec<Node>,
     /// The machines, as the seed has them.
     pub(crate) machines: Vec<Machine>,
+    /// What node-agents say.
+    pub(crate) agents: Agents,
 }
 
-/// Whether every node of every pool is there and ready.
-pub(crate) fn every_node(pools: &[Worker], seen: &Seen) -> Finding {
+/// Whether every node of every pool is there, ready and kept as wished.
+pub(crate) fn every_node(pools: &[Worker], seen: &Seen, now: Timestamp) -> Finding {
     let ill = seen.nodes.iter().filter_map(trouble);
     if let Some(message) = listed(ill) {
         return Finding::unhealthy("NodeUnhealthy", message);
@@ -33,6 +38,15 @@ pub(crate) fn every_node(pools: &[Worker], seen: &Seen) -> Finding {
     let missing = pools.iter().filter_map(|pool| lack(pool, seen));
     if let Some(message) = listed(missing) {
         return Finding::unhealthy("MissingNodes", message);
+    }
+    let silent = seen.agents.silent(&seen.nodes, now);
+    if let Some(message) = listed(silent.into_iter()) {
+        return Finding::unhealthy("NodeAgentUnhealthy", message);
+    }
+    // A machine is behind for the moments between the wish and its agent's work: of these the flow takes care.
+    let outdated = seen.agents.outdated(&seen.nodes, now);
+    if let Some(message) = listed(outdated.into_iter()) {
+        return Finding::unhealthy("OperatingSystemConfigOutdated", message);
     }
     Finding::healthy("EveryNodeReady", "All nodes are ready.")
 }
@@ -74,10 +88,12 @@ fn trouble(node: &Node) -> Option<String> {
             message.unwrap_or("its kubelet has said nothing")
         )));
     }
-    let trouble = TROUBLES
-        .iter()
-        .filter_map(|type_| condition(node, type_))
-        .find(|condition| condition.status == "True")?;
+    let is = |type_: &str, status: &str| condition(node, type_).filter(|condition| condition.status == status);
+    if let Some(units) = is(UNITS_READY, "False") {
+        let message = units.message.as_deref().unwrap_or_default();
+        return Some(describe(format!("has units in trouble: {message}")));
+    }
+    let trouble = TROUBLES.iter().find_map(|type_| is(type_, "True"))?;
     let message = trouble.message.as_deref().unwrap_or_default();
     Some(describe(format!("has {}: {message}", trouble.type_)))
 }
@@ -134,6 +150,7 @@ fn describe(machine: &Machine) -> String {
 
 #[cfg(test)]
 mod tests {
+    use api::constants::LABEL_WORKER_NODE_AGENT_SECRET;
     use k8s_openapi::api::core::v1::{NodeCondition, NodeStatus};
     use serde_json::json;
 
@@ -169,13 +186,24 @@ mod tests {
 
     #[track_caller]
     fn check(nodes: Vec<Node>, machines: Vec<Machine>, reason: &str, message: &str) {
+        let seen = Seen {
+            nodes,
+            machines,
+            agents: Agents::default(),
+        };
+        check_seen(&seen, reason, message);
+    }
+
+    #[track_caller]
+    fn check_seen(seen: &Seen, reason: &str, message: &str) {
         let pool = Worker {
             name: "small".to_owned(),
             minimum: 2,
             maximum: 3,
             ..Worker::default()
         };
-        let finding = every_node(&[pool], &Seen { nodes, machines });
+        let now = "2026-01-01T00:01:00Z".parse().unwrap();
+        let finding = every_node(&[pool], seen, now);
         assert_eq!((finding.reason, finding.message.as_str()), (reason, message));
     }
 
@@ -217,6 +245,49 @@ mod tests {
             "node a of pool small is not ready: Ready is Unknown; node b of pool small is not ready: its kubelet has said \
              nothing; node c of pool small has DiskPressure: DiskPressure is True",
         );
+    }
+
+    #[test]
+    fn units_in_trouble_are_named() {
+        let broken = node("b", &[("Ready", "True"), ("SystemdUnitsReady", "False")]);
+        check(
+            vec![node("a", &[("Ready", "True"), ("SystemdUnitsReady", "True")]), broken],
+            vec![],
+            "NodeUnhealthy",
+            "node b of pool small has units in trouble: SystemdUnitsReady is False",
+        );
+    }
+
+    #[test]
+    fn agents_are_to_be_heard_and_to_keep_up() {
+        let secret = "gardener-node-agent-small-01234567";
+        let kept = |name: &str| {
+            let mut node = node(name, READY);
+            let labels = node.metadata.labels.get_or_insert_default();
+            labels.insert(LABEL_WORKER_NODE_AGENT_SECRET.to_owned(), secret.to_owned());
+            node
+        };
+        let lease = |name: &str| {
+            serde_json::from_value(json!({
+                "metadata": { "name": format!("gardener-node-agent-{name}") },
+                "spec": { "renewTime": "2026-01-01T00:00:55.000000Z" },
+            }))
+            .unwrap()
+        };
+        let mut seen = Seen {
+            nodes: vec![kept("a"), kept("b")],
+            machines: vec![],
+            agents: Agents::default(),
+        };
+        seen.agents.leases = vec![lease("a")];
+        seen.agents.wished = [(secret.to_owned(), "0123456789".to_owned())].into();
+        check_seen(&seen, "NodeAgentUnhealthy", "node-agent of node b was never heard");
+        seen.agents.leases.push(lease("b"));
+        let before = "has not applied the configuration 01234567 yet, its last one is none";
+        let message = format!("node a {before}; node b {before}");
+        check_seen(&seen, "OperatingSystemConfigOutdated", &message);
+        seen.agents.wished.clear();
+        check_seen(&seen, "EveryNodeReady", "All nodes are ready.");
     }
 
     #[test]

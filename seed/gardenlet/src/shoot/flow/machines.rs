@@ -6,22 +6,28 @@ use api::{
     core::v1beta1::CloudProfile,
     extensions::v1alpha1::{DefaultSpec, OperatingSystemConfig, Worker, WorkerPool, WorkerSpec},
 };
-use k8s_openapi::api::core::v1::{Secret, SecretKeySelector};
+use controller::wait::{self, Progress};
+use k8s_openapi::api::core::v1::{Node, Secret, SecretKeySelector};
 use kube::{Api, api::ListParams};
+use lib_error_chain::ErrorChain;
 
 use super::{Context, ShootContext, ShootGraph, access, components, foundation, provider};
-use crate::shoot::{
-    configurations, credentials,
-    error::{TaskError, in_seed},
-    extension::{self, Patience},
-    managed::{self, Bundle},
-    pools::{self, Common, Pool},
-    tunnel, wish,
+use crate::{
+    care,
+    shoot::{
+        configurations, credentials,
+        error::{TaskError, in_seed},
+        extension::{self, Patience},
+        managed::{self, Bundle},
+        pools::{self, Common, Pool},
+        tunnel, wish,
+    },
 };
 
 pub(crate) const CONFIGURATIONS: &str = "Making the machines' configurations";
 pub(crate) const NODE_AGENTS: &str = "Deploying what node-agents fetch";
 pub(crate) const MACHINES: &str = "Making the machines";
+pub(crate) const CONFIGURED: &str = "Waiting for the machines to take their configuration";
 pub(crate) const COMPONENTS_READY: &str = "Waiting for the system components";
 pub(crate) const TUNNEL: &str = "Waiting for the tunnel to the machines";
 pub(crate) const CLEAN: &str = "Removing configurations of machines that are gone";
@@ -32,6 +38,12 @@ pub(crate) const NODE_AGENT_RESOURCE: &str = "shoot-gardener-node-agent";
 const CONFIGURATION_PATIENCE: Patience = Patience::seconds(180, 30);
 /// Machines of a cloud boot for minutes, and a rolling update of a pool takes them one by one.
 const MACHINE_PATIENCE: Patience = Patience::seconds(3600, 30);
+/// Longer than the patience that it is made of, and than any other task's.
+const MACHINES_DEADLINE: Duration = Duration::from_secs(3600 + 300);
+/// Machines may have to pull images of some hundred megabytes, all at once.
+const CONFIGURED_DEADLINE: Duration = Duration::from_secs(300);
+/// A machine tells within moments.
+const CONFIGURED_POLL: Duration = Duration::from_millis(500);
 const COMPONENTS_DEADLINE: Duration = Duration::from_secs(300);
 const TUNNEL_DEADLINE: Duration = Duration::from_secs(120);
 
@@ -49,7 +61,12 @@ pub(super) fn add(graph: &mut ShootGraph) {
     graph
         .task(MACHINES)
         .needs([provider::INFRASTRUCTURE, CONFIGURATIONS, access::ACCESS])
+        .deadline(MACHINES_DEADLINE)
         .run(make_machines);
+    graph
+        .task(CONFIGURED)
+        .needs([MACHINES, NODE_AGENTS])
+        .run(wait_for_configurations);
     graph.task(TUNNEL).needs([MACHINES]).run(wait_for_tunnel);
     graph
         .task(COMPONENTS_READY)
@@ -99,6 +116,11 @@ impl Configured {
     fn worker_pool(&self) -> WorkerPool {
         self.pool.worker_pool(self.user_data.clone())
     }
+
+    /// What the pool's node-agents fetch.
+    fn secret(&self) -> Result<Secret, TaskError> {
+        configurations::secret(&self.pool.secret_name(), self.pool.name(), &self.original)
+    }
 }
 
 async fn make_configurations(context: Context) -> Result<(), TaskError> {
@@ -141,9 +163,8 @@ async fn deploy_node_agents(context: &ShootContext, keep_old: bool) -> Result<()
         source: Box::new(source),
     };
     let mut objects = plan_system::plan_node_roles();
-    for Configured { pool, original, .. } in context.pools()? {
-        let secret = configurations::secret(&pool.secret_name(), pool.name(), original)?;
-        objects.push(serde_json::to_value(secret).map_err(encode)?);
+    for made in context.pools()? {
+        objects.push(serde_json::to_value(made.secret()?).map_err(encode)?);
     }
     if keep_old {
         let old = configurations::still_read(&deployed(context).await?, &objects);
@@ -185,6 +206,28 @@ async fn make_machines(context: Context) -> Result<(), TaskError> {
     extension::ask(&context, worker).await?;
     extension::wait::<Worker>(&context, context.name(), MACHINE_PATIENCE).await?;
     Ok(())
+}
+
+/// Until every node that stays says that it applied what its pool wishes.
+async fn wait_for_configurations(context: Context) -> Result<(), TaskError> {
+    let secrets: Vec<Secret> = context
+        .pools()?
+        .iter()
+        .map(Configured::secret)
+        .collect::<Result<_, _>>()?;
+    let wished = care::checksums(secrets.iter().map(|secret| &secret.metadata));
+    let nodes: Api<Node> = Api::all(super::control_plane::shoot_client(&context).await?);
+    let everything = ListParams::default();
+    let attempt = || async {
+        let found = match nodes.list_metadata(&everything).await {
+            Ok(found) => found.items,
+            Err(error) => return Progress::Waiting(ErrorChain(&error).to_string()),
+        };
+        let behind = found.iter().find_map(|node| care::outdated(&node.metadata, &wished));
+        behind.map_or(Progress::Done, Progress::Waiting)
+    };
+    let what = "the machines to take their configuration";
+    Ok(wait::poll(what, CONFIGURED_DEADLINE, CONFIGURED_POLL, attempt).await?)
 }
 
 async fn wait_for_components(context: Context) -> Result<(), TaskError> {
