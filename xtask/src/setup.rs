@@ -15,8 +15,12 @@ use crate::{static_binary, upstream};
 /// The oldest Go that builds the upstream components.
 const GO: (u32, u32) = (1, 26);
 
-/// What is needed on disk for builds, packages and a landscape.
-const DISK_NEEDED_GIB: u64 = 20;
+/// What is needed on disk: for what has still to be built and fetched, and for a landscape.
+const BUILD_DISK_GIB: u64 = 12;
+const LANDSCAPE_DISK_GIB: u64 = 8;
+
+/// What of memory is needed: the linker takes half of it, a landscape with a shoot nearly all.
+const MEMORY_NEEDED_GIB: f64 = 4.0;
 
 /// Programs and files that are needed, with the package of Debian and Ubuntu that brings each.
 const PROGRAMS: [(&str, &str); 13] = [
@@ -55,8 +59,8 @@ pub(crate) struct Arguments {
 /// Sets up what is missing, and starts the landscape.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let cache = Cache::from_environment()?;
-    check_host(&cache)?;
     let work = Work::find(&cache);
+    check_host(&cache, &work)?;
     say(&work.announcement());
 
     install_packages(&work.packages)?;
@@ -112,6 +116,16 @@ impl Work {
         }
     }
 
+    /// Room for what is still missing; a landscape that is there has its own already, and looks for itself.
+    fn disk_gib(&self) -> u64 {
+        let builds = self.components > Duration::ZERO || self.binary || self.machine_image;
+        if builds {
+            BUILD_DISK_GIB + LANDSCAPE_DISK_GIB
+        } else {
+            0
+        }
+    }
+
     /// What will be done and about how long it takes.
     fn announcement(&self) -> String {
         let mut steps = Vec::new();
@@ -156,38 +170,74 @@ fn is_installed(program: &str) -> bool {
         .any(|folder| folder.join(program).is_file())
 }
 
-fn check_host(cache: &Cache) -> anyhow::Result<()> {
-    let mut problems = Vec::new();
-    let upstream_is_there = LANDSCAPE.iter().all(|component| cache.has(component));
-    if !upstream_is_there {
-        let output = Command::new("go").arg("version").output();
-        let version = output
-            .ok()
-            .and_then(|output| go_version(&String::from_utf8_lossy(&output.stdout)));
-        if version.is_none_or(|version| version < GO) {
-            problems.push(format!(
-                "Go {}.{} or later is needed: get it from https://go.dev/dl and put it into the path",
-                GO.0, GO.1
-            ));
-        }
-    }
-    if !is_installed("apt-get") {
-        problems.push("apt-get is missing: Debian 12 or later, or Ubuntu 24.04 or later, is needed".to_owned());
-    }
-    if !is_root() && !is_installed("sudo") {
-        problems
-            .push("root is needed for packages and for the landscape: run this as root, or install sudo".to_owned());
-    }
-    if let Some(free) = disk_free_gib(cache.root()).filter(|free| *free < DISK_NEEDED_GIB) {
-        problems.push(format!(
-            "{free} GiB of disk are free, {DISK_NEEDED_GIB} GiB are needed: free some"
-        ));
-    }
+fn check_host(cache: &Cache, work: &Work) -> anyhow::Result<()> {
+    let problems = problems(&HostFacts::gather(cache), work);
     if problems.is_empty() {
         Ok(())
     } else {
         bail!("this machine is not ready:\n  - {}", problems.join("\n  - "))
     }
+}
+
+/// What matters of this machine; `None` where it does not tell.
+#[derive(Clone, Debug, Default)]
+struct HostFacts {
+    go: Option<(u32, u32)>,
+    has_apt: bool,
+    may_be_root: bool,
+    disk_free_gib: Option<u64>,
+    memory_gib: Option<f64>,
+}
+
+impl HostFacts {
+    fn gather(cache: &Cache) -> Self {
+        let output = Command::new("go").arg("version").output();
+        let version = |output: std::process::Output| go_version(&String::from_utf8_lossy(&output.stdout));
+        Self {
+            go: output.ok().and_then(version),
+            has_apt: is_installed("apt-get"),
+            may_be_root: is_root() || is_installed("sudo"),
+            disk_free_gib: disk_free_gib(cache.root()),
+            memory_gib: std::fs::read_to_string("/proc/meminfo")
+                .ok()
+                .and_then(|text| memory_gib(&text)),
+        }
+    }
+}
+
+/// Everything that stands in the way, each with its remedy.
+fn problems(facts: &HostFacts, work: &Work) -> Vec<String> {
+    let mut problems = Vec::new();
+    if work.components > Duration::ZERO && facts.go.is_none_or(|version| version < GO) {
+        problems.push(format!(
+            "Go {}.{} or later is needed: get it from https://go.dev/dl and put it into the path",
+            GO.0, GO.1
+        ));
+    }
+    if !facts.has_apt {
+        problems.push("apt-get is missing: Debian 12 or later, or Ubuntu 24.04 or later, is needed".to_owned());
+    }
+    if !facts.may_be_root {
+        problems
+            .push("root is needed for packages and for the landscape: run this as root, or install sudo".to_owned());
+    }
+    let needed = work.disk_gib();
+    if let Some(free) = facts.disk_free_gib.filter(|free| *free < needed) {
+        problems.push(format!("{free} GiB of disk are free, {needed} GiB are needed: free some"));
+    }
+    if let Some(memory) = facts.memory_gib.filter(|memory| *memory < MEMORY_NEEDED_GIB) {
+        problems.push(format!(
+            "this machine has {memory:.1} GiB of memory, {MEMORY_NEEDED_GIB} GiB are needed: use a larger one"
+        ));
+    }
+    problems
+}
+
+/// `MemTotal:       24592184 kB`.
+fn memory_gib(meminfo: &str) -> Option<f64> {
+    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let kibibytes: f64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kibibytes / f64::from(1 << 20))
 }
 
 /// `go version go1.26.8 linux/amd64`.
@@ -225,21 +275,34 @@ fn install_packages(packages: &[&str]) -> anyhow::Result<()> {
     if packages.is_empty() {
         return Ok(());
     }
-    for arguments in [
-        vec!["update"],
-        [&["install", "--yes", "--no-install-recommends"], packages].concat(),
-    ] {
-        let mut command = if is_root() {
-            Command::new("apt-get")
-        } else {
-            Command::new("sudo")
-        };
-        if !is_root() {
-            command.arg("apt-get");
-        }
-        let status = command.args(&arguments).status().context("failed to start apt-get")?;
-        ensure!(status.success(), "apt-get {} failed", arguments[0]);
+    // Debian starts what it installs; the registry that a landscape runs is its own.
+    let silences = packages.contains(&"docker-registry") && Path::new("/run/systemd/system").exists();
+    if silences {
+        as_root(&["systemctl", "mask", "docker-registry.service"])?;
     }
+    let noninteractive = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get"];
+    as_root(&["apt-get", "update"])?;
+    let install = ["install", "--yes", "--no-install-recommends"];
+    let installed = as_root(&[&noninteractive[..], &install, packages].concat());
+    if silences {
+        as_root(&["systemctl", "unmask", "docker-registry.service"])?;
+        as_root(&["systemctl", "disable", "docker-registry.service"])?;
+    }
+    installed
+}
+
+/// Runs a program as root, by sudo if need be.
+fn as_root(words: &[&str]) -> anyhow::Result<()> {
+    let words = if is_root() {
+        words.to_vec()
+    } else {
+        [&["sudo"], words].concat()
+    };
+    let line = words.join(" ");
+    let (program, arguments) = words.split_first().context("there is nothing to run")?;
+    let status = Command::new(program).args(arguments).status();
+    let status = status.with_context(|| format!("failed to start `{line}`"))?;
+    ensure!(status.success(), "`{line}` failed");
     Ok(())
 }
 
@@ -257,6 +320,45 @@ mod tests {
         assert_eq!(go_version("go version go1.26.8 linux/amd64"), Some((1, 26)));
         assert_eq!(go_version("go version go1.27rc1 linux/amd64"), Some((1, 27)));
         assert_eq!(go_version("no"), None);
+    }
+
+    #[test]
+    fn every_problem_names_its_remedy() {
+        let good = HostFacts {
+            go: Some((1, 26)),
+            has_apt: true,
+            may_be_root: true,
+            disk_free_gib: Some(30),
+            memory_gib: memory_gib("MemTotal:       8388608 kB\n"),
+        };
+        let fresh = Work {
+            components: Duration::from_secs(600),
+            ..Work::default()
+        };
+        assert_eq!(good.memory_gib, Some(8.0));
+        assert_eq!(problems(&good, &fresh), Vec::<String>::new());
+        let poor = HostFacts {
+            disk_free_gib: Some(3),
+            memory_gib: Some(2.0),
+            ..HostFacts::default()
+        };
+        assert_eq!(
+            problems(&poor, &fresh),
+            [
+                "Go 1.26 or later is needed: get it from https://go.dev/dl and put it into the path",
+                "apt-get is missing: Debian 12 or later, or Ubuntu 24.04 or later, is needed",
+                "root is needed for packages and for the landscape: run this as root, or install sudo",
+                "3 GiB of disk are free, 20 GiB are needed: free some",
+                "this machine has 2.0 GiB of memory, 4 GiB are needed: use a larger one",
+            ]
+        );
+        // Where all is built, nothing is built again.
+        let full = HostFacts {
+            go: None,
+            disk_free_gib: Some(3),
+            ..good
+        };
+        assert_eq!(problems(&full, &Work::default()), Vec::<String>::new());
     }
 
     #[test]

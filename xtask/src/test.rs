@@ -60,11 +60,15 @@ const STEPS: &[Step] = &[
 struct Tally {
     passed: u64,
     failed: u64,
+    /// Each failed test with the lines that say why, if they follow it: said again at the end, where people look.
+    failures: Vec<String>,
+    explaining: bool,
 }
 
 impl Tally {
     /// Adds a harness's closing line, such as `test result: ok. 3 passed; 0 failed; …`; other lines count nothing.
     fn read(&mut self, line: &str) {
+        self.remember(line);
         let Some((_, counts)) = line.split_once("test result: ") else {
             return;
         };
@@ -74,6 +78,14 @@ impl Tally {
         };
         self.passed += count(" passed").unwrap_or(0);
         self.failed += count(" failed").unwrap_or(0);
+    }
+
+    fn remember(&mut self, line: &str) {
+        let is_failure = line.starts_with("test ") && line.contains(" ... FAILED");
+        self.explaining = is_failure || (self.explaining && line.starts_with("    "));
+        if self.explaining {
+            self.failures.push(line.to_owned());
+        }
     }
 }
 
@@ -104,6 +116,9 @@ pub(crate) fn run() -> anyhow::Result<()> {
         }
     }
     if !broken.is_empty() {
+        for line in &tally.failures {
+            say(line)?;
+        }
         say(&format!("failed: {}", broken.join(", ")))?;
     }
     say(&format!("{} passed, {} failed", tally.passed, tally.failed))?;
@@ -149,5 +164,30 @@ mod tests {
         tally.read("test result: FAILED. 3 passed; 1 failed; 0 ignored");
         tally.read("9 passed by the window");
         assert_eq!((tally.passed, tally.failed), (15, 1));
+    }
+
+    #[test]
+    fn failures_are_told_again_with_their_reasons() {
+        let mut tally = Tally::default();
+        for line in [
+            "test one ... ok",
+            "    of no interest",
+            "test two ... FAILED (1.0 s)",
+            "    because",
+            "    of this",
+            "test three ... ok",
+            "test four ... FAILED",
+        ] {
+            tally.read(line);
+        }
+        assert_eq!(
+            tally.failures,
+            [
+                "test two ... FAILED (1.0 s)",
+                "    because",
+                "    of this",
+                "test four ... FAILED"
+            ]
+        );
     }
 }
