@@ -38,7 +38,7 @@ pub(crate) struct Landscape {
 
 /// Clients of a landscape that is up.
 pub(crate) struct Clusters<'a> {
-    landscape: &'a Landscape,
+    pub(crate) landscape: &'a Landscape,
     garden: Client,
     seed: Client,
 }
@@ -83,7 +83,13 @@ impl Landscape {
         Ok(controller::connect::from_kubeconfig_str(&kubeconfig).await?)
     }
 
-    fn kubeception(&self, arguments: &[&str]) -> Result<String> {
+    /// A client of a shoot, once it can be had.
+    pub(crate) async fn client_of_shoot(&self, target: &str) -> Result<Client> {
+        self.client(&["shoot", target]).await
+    }
+
+    /// Runs the binary on this landscape; its standard output, or what it said on failing.
+    pub(crate) fn kubeception(&self, arguments: &[&str]) -> Result<String> {
         let mut command = Command::new(&self.binary);
         command
             .args(arguments)
@@ -100,18 +106,23 @@ impl Landscape {
 impl Clusters<'_> {
     /// Creates shoots at once and waits until the API of each answers through the gateway.
     pub(crate) async fn create_shoots(&self, names: &[String]) -> Result<Batch> {
-        let started = Instant::now();
-        let parameters = PostParams::default();
         let objects: Vec<DynamicObject> = names.iter().map(|name| shoot(name)).collect::<Result<_>>()?;
-        let shoots = self.shoots();
-        try_join_all(objects.iter().map(|object| shoots.create(&parameters, object))).await?;
+        let started = self.create(&objects).await?;
         let answers = names.iter().map(|name| async move {
-            let target = format!("dev/{name}");
+            let target = target(name);
             let client = eventually(|| self.landscape.client_of_shoot(&target)).await?;
             eventually(|| ready(&client)).await?;
             anyhow::Ok(started.elapsed())
         });
         batch(started, try_join_all(answers).await?)
+    }
+
+    /// Creates shoots at once, and returns the moment before.
+    pub(crate) async fn create(&self, objects: &[DynamicObject]) -> Result<Instant> {
+        let (shoots, parameters) = (self.shoots(), PostParams::default());
+        let started = Instant::now();
+        try_join_all(objects.iter().map(|object| shoots.create(&parameters, object))).await?;
+        Ok(started)
     }
 
     /// Time since `started` when the last of the shoots was reported as succeeded.
@@ -156,7 +167,7 @@ impl Clusters<'_> {
         batch(started, try_join_all(gone).await?)
     }
 
-    fn shoots(&self) -> Api<DynamicObject> {
+    pub(crate) fn shoots(&self) -> Api<DynamicObject> {
         let kind = GroupVersionKind::gvk("core.gardener.cloud", "v1beta1", "Shoot");
         let resource = ApiResource::from_gvk_with_plural(&kind, "shoots");
         Api::namespaced_with(self.garden.clone(), NAMESPACE, &resource)
@@ -165,12 +176,6 @@ impl Clusters<'_> {
     fn namespaces(&self) -> Api<DynamicObject> {
         let resource = ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk("", "v1", "Namespace"), "namespaces");
         Api::all_with(self.seed.clone(), &resource)
-    }
-}
-
-impl Landscape {
-    async fn client_of_shoot(&self, name: &str) -> Result<Client> {
-        self.client(&["shoot", name]).await
     }
 }
 
@@ -183,7 +188,7 @@ async fn ready(client: &Client) -> Result<()> {
 }
 
 /// Looks until it succeeds; on the deadline the last reason is the error.
-async fn eventually<T, F: Future<Output = Result<T>>>(mut look: impl FnMut() -> F) -> Result<T> {
+pub(crate) async fn eventually<T, F: Future<Output = Result<T>>>(mut look: impl FnMut() -> F) -> Result<T> {
     let started = Instant::now();
     loop {
         match look().await {
@@ -204,7 +209,13 @@ fn batch(started: Instant, mut times: Vec<Duration>) -> Result<Batch> {
     })
 }
 
-fn shoot(name: &str) -> Result<DynamicObject> {
+/// A shoot as `kubeception kubeconfig shoot` names it.
+pub(crate) fn target(name: &str) -> String {
+    format!("dev/{name}")
+}
+
+/// A shoot without machines.
+pub(crate) fn shoot(name: &str) -> Result<DynamicObject> {
     let object = json!({
         "apiVersion": "core.gardener.cloud/v1beta1",
         "kind": "Shoot",
