@@ -38,26 +38,25 @@ pub(crate) fn down_leaves_nothing(walk: &Walk) -> Result<()> {
     Ok(())
 }
 
+/// Sends a signal, by its name without `SIG`.
+pub(crate) fn signal(id: &str, signal: &str) -> Result<()> {
+    let status = Command::new("kill")
+        .args([format!("-{signal}").as_str(), id])
+        .status()
+        .context("failed to run kill")?;
+    ensure!(status.success(), "kill -{signal} {id} failed");
+    Ok(())
+}
+
 /// Ends the cloud's daemon without giving it time for anything.
 pub(crate) fn kill_cloud_daemon(landscape: &str) -> Result<()> {
     let wished = format!("cloud --landscape {landscape} ");
-    for entry in fs_err::read_dir("/proc")? {
-        let entry = entry?;
-        let command_line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
-        if String::from_utf8_lossy(&command_line)
-            .replace('\0', " ")
-            .contains(&wished)
-        {
-            let id = entry.file_name().to_string_lossy().into_owned();
-            let status = Command::new("kill")
-                .args(["-KILL", &id])
-                .status()
-                .context("failed to run kill")?;
-            ensure!(status.success(), "kill -KILL {id} failed");
-            return Ok(());
-        }
-    }
-    bail!("no process `kubeception {wished}…` was found")
+    let processes = all_processes()?;
+    let daemon = processes
+        .iter()
+        .find(|process| process.command_line().contains(&wished))
+        .with_context(|| format!("no process `kubeception {wished}…` was found"))?;
+    signal(&daemon.id, "KILL")
 }
 
 /// A second `down` succeeds.
@@ -97,36 +96,71 @@ fn lines(text: &str) -> Vec<String> {
 
 /// Every cgroup directory near the top of the hierarchies, where machines have theirs.
 fn cgroups() -> Result<Vec<String>> {
-    list("find", &["/sys/fs/cgroup", "-maxdepth", "3", "-type", "d"])
+    let output = Command::new("find")
+        .args(["/sys/fs/cgroup", "-maxdepth", "3", "-type", "d"])
+        .output()
+        .context("failed to run find")?;
+    // It fails when one vanishes while it looks; what it found is true all the same.
+    let found = lines(&String::from_utf8_lossy(&output.stdout));
+    ensure!(
+        !found.is_empty(),
+        "find found nothing: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(found)
+}
+
+/// A process of the host, or of a machine on it.
+pub(crate) struct HostProcess {
+    pub(crate) id: String,
+    pub(crate) arguments: Vec<String>,
+    /// A line per hierarchy, as the kernel writes them.
+    pub(crate) control_groups: String,
+}
+
+impl HostProcess {
+    fn command_line(&self) -> String {
+        self.arguments.join(" ")
+    }
+}
+
+/// All living processes.
+pub(crate) fn all_processes() -> Result<Vec<HostProcess>> {
+    let mut found = Vec::new();
+    for entry in fs_err::read_dir("/proc")? {
+        let entry = entry?;
+        let id = entry.file_name().to_string_lossy().into_owned();
+        if !id.bytes().all(|byte| byte.is_ascii_digit()) {
+            continue;
+        }
+        let read = |file: &str| {
+            let text = std::fs::read(entry.path().join(file));
+            text.map(|text| String::from_utf8_lossy(&text).into_owned())
+        };
+        // A process may end while it is looked at.
+        let (Ok(command_line), Ok(state)) = (read("cmdline"), read("stat")) else {
+            continue;
+        };
+        let is_dead = |rest: &str| rest.trim_start().starts_with('Z'); // the host's init has not noticed yet
+        if state.rsplit(')').next().is_some_and(is_dead) {
+            continue;
+        }
+        found.push(HostProcess {
+            arguments: command_line.split('\0').map(str::to_owned).collect(),
+            control_groups: read("cgroup").unwrap_or_default(),
+            id,
+        });
+    }
+    Ok(found)
 }
 
 /// Command lines of all processes but this one and its parents' shells, which name the landscape too.
 fn processes(landscape: &str) -> Result<Vec<String>> {
     let own = std::process::id().to_string();
-    let mut found = Vec::new();
-    for entry in fs_err::read_dir("/proc")? {
-        let entry = entry?;
-        let id = entry.file_name().to_string_lossy().into_owned();
-        if id == own || !id.bytes().all(|byte| byte.is_ascii_digit()) {
-            continue;
-        }
-        // A process may end while it is looked at.
-        let Ok(command_line) = std::fs::read(entry.path().join("cmdline")) else {
-            continue;
-        };
-        let state = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
-        if state
-            .rsplit(')')
-            .next()
-            .is_some_and(|rest| rest.trim_start().starts_with('Z'))
-        {
-            continue; // dead already; the host's init has not noticed yet
-        }
-        let cgroup = std::fs::read_to_string(entry.path().join("cgroup")).unwrap_or_default();
-        let command_line = String::from_utf8_lossy(&command_line).replace('\0', " ");
-        if cgroup.contains(&format!("kubeception-{landscape}")) || is_ours(&command_line, landscape) {
-            found.push(format!("{id} {command_line} kubeception-{landscape}"));
-        }
-    }
-    Ok(found)
+    let group = format!("kubeception-{landscape}");
+    let found = all_processes()?.into_iter().filter(|process| process.id != own);
+    Ok(found
+        .filter(|process| process.control_groups.contains(&group) || is_ours(&process.command_line(), landscape))
+        .map(|process| format!("{} {} {group}", process.id, process.command_line()))
+        .collect())
 }

@@ -1,25 +1,19 @@
 //! The landscape as a whole: what `up` makes, that a second `up` changes nothing, and what `status` says.
 
-use std::{
-    io::{BufRead, BufReader},
-    process::Stdio,
-};
-
 use anyhow::{Context, Result, ensure};
 
 use crate::{
+    child::Running,
     host,
-    walk::{Cluster, Walk, eventually, refused, say},
+    walk::{Cluster, UP, Walk, eventually, refused, say},
 };
 
-/// `up` with a port of its own: a person's landscape may be up at the same time.
-const UP: [&str; 3] = ["up", "--proxy-port", "6488"];
-
 /// The phases of a bring-up, in an order in which they can begin.
-const PHASES: [&str; 14] = [
+const PHASES: [&str; 16] = [
     "machine image",
     "local cloud",
     "images in the registry",
+    "gardenlet's image",
     "seed machine",
     "seed API server",
     "resource definitions",
@@ -29,41 +23,60 @@ const PHASES: [&str; 14] = [
     "garden ready",
     "cloud profile and project",
     "gardenlet",
+    "images for shoots",
     "seed takes shoots",
     "first shoot",
 ];
 
-/// `up` is killed as soon as a phase has begun, and run again until the next phase: in every phase once. Meanwhile a second one is told
-/// that it is not alone.
-pub(crate) fn interrupted(walk: &Walk) -> Result<()> {
+/// The phase in which a second `up` is tried.
+const CROWDED: &str = "seed API server";
+/// The phase in which a person changes their mind: it takes long.
+const INTERRUPTED: &str = "garden ready";
+
+/// Longest from the start of `up` to the beginning of a phase: it may have to build the machine image.
+const TO_PHASE: u64 = 1800;
+
+/// `up` is killed as soon as a phase has begun: in every phase once. The next step runs it again, which goes on from there.
+pub(crate) fn interruptions(walk: &mut Walk) {
     for phase in PHASES {
-        killed_in(walk, phase).with_context(|| format!("`up` that is killed in the phase {phase:?}"))?;
+        walk.step(&format!("up: killed in phase {phase}, and run again"), |walk| {
+            killed_in(walk, phase)
+        });
+        if phase == INTERRUPTED {
+            walk.step(
+                &format!("up: interrupted in phase {phase} says how to go on"),
+                interrupted,
+            );
+        }
     }
-    Ok(())
+}
+
+/// `up` that has come to the phase.
+fn begun(walk: &Walk, phase: &str) -> Result<Running> {
+    let mut up = Running::start(&mut walk.kubeception_command(&UP))?;
+    up.line(TO_PHASE, |line| line.ends_with(&format!("  {phase} ...")))
+        .context("`up` did not come to the phase")?;
+    Ok(up)
 }
 
 fn killed_in(walk: &Walk, phase: &str) -> Result<()> {
-    let mut command = walk.kubeception_command(&UP);
-    let mut first = command
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .context("failed to start it")?;
-    let progress = first.stderr.take().context("it has no standard error")?;
-    let mut said = Vec::new();
-    let begun = BufReader::new(progress).lines().map_while(Result::ok).any(|line| {
-        let is_begun = line.ends_with(&format!("  {phase} ..."));
-        said.push(line);
-        is_begun
-    });
-    let second = match phase {
-        "seed API server" => refused(walk.kubeception(&UP), "is at work on this landscape"),
-        _ => Ok(()),
+    let mut up = begun(walk, phase)?;
+    let second = if phase == CROWDED {
+        refused(walk.kubeception(&UP), "is at work on this landscape")
+    } else {
+        Ok(())
     };
-    first.kill().context("failed to kill it")?;
-    first.wait().context("failed to wait for it")?;
-    ensure!(begun, "it ended before that phase:\n    {}", said.join("\n    "));
+    up.kill()?;
     second.context("the second `up`")
+}
+
+fn interrupted(walk: &Walk) -> Result<()> {
+    let mut up = begun(walk, INTERRUPTED)?;
+    up.signal("INT")?;
+    up.line(30, |line| line.contains("interrupted") && line.contains("again"))?;
+    let status = up.end(30)?;
+    ensure!(!status.success(), "it says that it succeeded");
+    Ok(())
 }
 
 /// From there to garden, seed and the first shoot.

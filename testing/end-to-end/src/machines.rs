@@ -1,40 +1,56 @@
-//! A shoot with machines: nodes join, and the cluster is one that users can work with.
+//! A shoot with machines, from its creation to its deletion: nodes join, pools grow, shrink, come and go, and nothing is left.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::walk::{Cluster, Walk, eventually};
 
+/// The shoot that `examples/shoot.yaml` makes.
 const SHOOT: &str = "third";
-const MACHINES: Cluster<'_> = Cluster::Shoot("dev/third");
-const IMAGES: &str = "registry.kubeception.internal:5000/kubeception";
+pub(crate) const MACHINES: Cluster<'_> = Cluster::Shoot("dev/third");
+/// The pool of every sample.
+pub(crate) const POOL: &str = "worker";
+/// The pool that is added and removed.
+const EXTRA: &str = "extra";
 /// Longest for a pod to start, a Service to answer.
-const SECONDS: u64 = 60;
+pub(crate) const SECONDS: u64 = 120;
+/// Longest for a pool to change: machines boot, or are drained.
+const CHANGED: u64 = 400;
+
+/// Memory of the machine types in the sample cloud profile, in KiB.
+const LOCAL: u64 = 2 * 1024 * 1024;
+const LOCAL_SMALL: u64 = 1024 * 1024;
 
 pub(crate) fn steps(walk: &mut Walk) {
     walk.step("machines: the example is created, and its two nodes are Ready", created);
-    walk.step("machines: a Deployment runs, `logs` and `exec` work", workload);
-    walk.step("machines: DNS and a Service answer from the other node", across_nodes);
-    walk.step("machines: a pod reaches its own API server", own_api_server);
-    walk.step("machines: a load balancer gets an address of the cloud", load_balancer);
-    walk.step("machines: a claim of the default class is bound", volume);
-    walk.step("machines: `top` has figures of the nodes", top);
+    walk.step("machines: nodes offer no more memory than their machine type", |walk| {
+        allocatable(walk, POOL, LOCAL)
+    });
+}
+
+pub(crate) fn changes(walk: &mut Walk) {
     walk.step("machines: a pool is scaled down", scaled_down);
+    walk.step("machines: a pool of another machine type is added", pool_added);
+    walk.step("machines: the added pool is removed", pool_removed);
+}
+
+pub(crate) fn removal(walk: &mut Walk) {
     walk.step("machines: deletion leaves nothing in the cloud", deleted);
 }
 
 fn created(walk: &Walk) -> Result<()> {
     let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/shoot.yaml");
     walk.kubectl(Cluster::Garden, &["apply", "-f", example])?;
-    succeeded(walk, 300)?;
-    nodes_ready(walk, 2)
+    succeeds(walk, SHOOT, 600)?;
+    pool_ready(walk, POOL, 2)
 }
 
-fn succeeded(walk: &Walk, seconds: u64) -> Result<()> {
+/// Waits until the shoot's last operation, on its newest generation, succeeded.
+pub(crate) fn succeeds(walk: &Walk, shoot: &str, seconds: u64) -> Result<()> {
     let path = "jsonpath={.metadata.generation} {.status.observedGeneration} {.status.lastOperation.state} {.status.lastOperation.description} {.status.lastErrors}";
-    eventually(seconds, "the shoot with machines to succeed", || {
+    eventually(seconds, &format!("the shoot {shoot} to succeed"), || {
         let state = walk.kubectl(
             Cluster::Garden,
-            &["get", "shoot", SHOOT, "-n", "garden-dev", "-o", path],
+            &["get", "shoot", shoot, "-n", "garden-dev", "-o", path],
         )?;
         let mut words = state.split(' ');
         let (wished, seen, operation) = (words.next(), words.next(), words.next());
@@ -43,140 +59,92 @@ fn succeeded(walk: &Walk, seconds: u64) -> Result<()> {
     })
 }
 
-fn nodes_ready(walk: &Walk, wished: usize) -> Result<()> {
+/// Changes a shoot's specification by a JSON patch.
+pub(crate) fn patch(walk: &Walk, shoot: &str, patch: &str) -> Result<()> {
+    let arguments = ["patch", "shoot", shoot, "-n", "garden-dev", "--type=json", "-p", patch];
+    walk.kubectl(Cluster::Garden, &arguments).map(|_| ())
+}
+
+/// A patch that makes the first pool have this many machines.
+pub(crate) fn size(number: u32) -> String {
+    let field = |name: &str| format!(r#"{{"op":"replace","path":"/spec/provider/workers/0/{name}","value":{number}}}"#);
+    format!("[{},{}]", field("minimum"), field("maximum"))
+}
+
+/// Names of the pool's nodes; an error when one is not Ready.
+pub(crate) fn ready_nodes(walk: &Walk, cluster: Cluster<'_>, pool: &str) -> Result<Vec<String>> {
+    let label = format!("worker.gardener.cloud/pool={pool}");
+    let nodes = walk.kubectl(cluster, &["get", "nodes", "--no-headers", "-l", &label])?;
+    ensure!(
+        nodes.lines().all(|line| line.contains(" Ready ")),
+        "the nodes are:\n{nodes}"
+    );
+    let names = nodes.lines().filter_map(|line| line.split_whitespace().next());
+    Ok(names.map(str::to_owned).collect())
+}
+
+fn pool_ready(walk: &Walk, pool: &str, wished: usize) -> Result<()> {
     eventually(SECONDS, "all nodes to be Ready", || {
-        let nodes = walk.kubectl(MACHINES, &["get", "nodes", "--no-headers"])?;
-        let ready = nodes.lines().filter(|line| line.contains(" Ready ")).count();
+        let nodes = ready_nodes(walk, MACHINES, pool)?;
         ensure!(
-            ready == wished && nodes.lines().count() == wished,
-            "the nodes are:\n{nodes}"
+            nodes.len() == wished,
+            "of the pool {pool} there are {}",
+            nodes.join(", ")
         );
         Ok(())
     })
 }
 
-fn workload(walk: &Walk) -> Result<()> {
-    let agnhost = format!("{IMAGES}/agnhost:1.35.4");
-    let command = ["--", "agnhost", "netexec", "--http-port=8080"];
-    walk.kubectl(
-        MACHINES,
-        &[&["create", "deployment", "web", "--image", &agnhost][..], &command].concat(),
-    )?;
-    let expose = [
-        "expose",
-        "deployment",
-        "web",
-        "--port=80",
-        "--target-port=8080",
-        "--type=LoadBalancer",
-    ];
-    walk.kubectl(MACHINES, &expose)?;
-    walk.kubectl(
-        MACHINES,
-        &["wait", "deployment/web", "--for=condition=Available", "--timeout=60s"],
-    )?;
-    let logs = walk.kubectl(MACHINES, &["logs", "deployment/web"])?;
-    ensure!(logs.contains("8080"), "the log says: {logs}");
-    let name = walk.kubectl(MACHINES, &["exec", "deployment/web", "--", "hostname"])?;
-    ensure!(name.starts_with("web-"), "the host name is {name:?}");
-    Ok(())
-}
-
-/// One pod on each node, each of which asks for the name and the Service: one of them is not where CoreDNS or the Deployment is.
-fn across_nodes(walk: &Walk) -> Result<()> {
-    let agnhost = format!("{IMAGES}/agnhost:1.35.4");
-    let nodes = walk.kubectl(MACHINES, &["get", "nodes", "-o", "jsonpath={.items[*].metadata.name}"])?;
-    for (index, node) in nodes.split(' ').enumerate() {
-        let pod = format!("client{index}");
-        let overrides = format!(r#"{{"spec":{{"nodeName":"{node}"}}}}"#);
-        let run = [
-            "run",
-            &pod,
-            "--restart=Never",
-            "--image",
-            &agnhost,
-            "--overrides",
-            &overrides,
-            "--",
-            "pause",
-        ];
-        walk.kubectl(MACHINES, &run)?;
-        let ready = ["wait", &format!("pod/{pod}"), "--for=condition=Ready", "--timeout=60s"];
-        walk.kubectl(MACHINES, &ready)?;
-        let connect = [
-            "exec",
-            &pod,
-            "--",
-            "agnhost",
-            "connect",
-            "web.default.svc.cluster.local:80",
-            "--timeout=5s",
-        ];
-        eventually(SECONDS, "the Service to answer", || walk.kubectl(MACHINES, &connect))
-            .with_context(|| format!("from node {node}"))?;
+/// The host has more memory than a machine: a kubelet that believed the host would take more pods than fit.
+fn allocatable(walk: &Walk, pool: &str, most: u64) -> Result<()> {
+    let label = format!("worker.gardener.cloud/pool={pool}");
+    let path = "jsonpath={.items[*].status.allocatable.memory}";
+    let found = walk.kubectl(MACHINES, &["get", "nodes", "-l", &label, "-o", path])?;
+    ensure!(!found.is_empty(), "the pool {pool} has no nodes that say so");
+    for quantity in found.split(' ') {
+        ensure!(
+            kibibytes(quantity)? <= most,
+            "a node offers {quantity} of memory, its machine has {most}Ki"
+        );
     }
     Ok(())
 }
 
-fn own_api_server(walk: &Walk) -> Result<()> {
-    let script = "test -s /var/run/secrets/kubernetes.io/serviceaccount/ca.crt && agnhost connect kubernetes.default.svc:443 --timeout=5s && echo reached";
-    let output = walk.kubectl(MACHINES, &["exec", "client0", "--", "sh", "-c", script])?;
-    ensure!(output.contains("reached"), "it says: {output}");
-    Ok(())
-}
-
-fn load_balancer(walk: &Walk) -> Result<()> {
-    let path = "jsonpath={.status.loadBalancer.ingress[0].ip}";
-    let address = eventually(SECONDS, "an address", || {
-        let address = walk.kubectl(MACHINES, &["get", "service", "web", "-o", path])?;
-        ensure!(!address.is_empty(), "the Service has no address");
-        Ok(address)
-    })?;
-    ensure!(address.starts_with("172.30."), "{address} is none of the cloud's");
-    let target = format!("{address}:80");
-    let connect = ["exec", "client1", "--", "agnhost", "connect", &target, "--timeout=5s"];
-    eventually(SECONDS, "the load balancer to answer", || {
-        walk.kubectl(MACHINES, &connect).map(|_| ())
-    })
-}
-
-fn volume(walk: &Walk) -> Result<()> {
-    let image = format!("{IMAGES}/busybox:1");
-    walk.apply(
-        MACHINES,
-        &format!(
-            "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {{name: data}}\nspec: {{accessModes: [ReadWriteOnce], resources: {{requests: {{storage: 1Gi}}}}}}\n---\n\
-             apiVersion: v1\nkind: Pod\nmetadata: {{name: writer}}\nspec:\n  containers:\n  - {{name: writer, image: '{image}', command: [sh, -c, 'echo kept > /data/file && sleep 3600'], volumeMounts: [{{name: data, mountPath: /data}}]}}\n  \
-             volumes: [{{name: data, persistentVolumeClaim: {{claimName: data}}}}]\n"
-        ),
-    )?;
-    walk.kubectl(
-        MACHINES,
-        &["wait", "pod/writer", "--for=condition=Ready", "--timeout=60s"],
-    )?;
-    let kept = eventually(SECONDS, "the file", || {
-        walk.kubectl(MACHINES, &["exec", "writer", "--", "cat", "/data/file"])
-    })?;
-    ensure!(kept == "kept", "the file says {kept:?}");
-    Ok(())
-}
-
-fn top(walk: &Walk) -> Result<()> {
-    eventually(90, "figures of the nodes", || {
-        let figures = walk.kubectl(MACHINES, &["top", "nodes", "--no-headers"])?;
-        ensure!(figures.lines().count() == 2, "the figures are: {figures}");
-        Ok(())
-    })
+fn kibibytes(quantity: &str) -> Result<u64> {
+    let digits = quantity.trim_end_matches(|character: char| !character.is_ascii_digit());
+    let number: u64 = digits.parse().with_context(|| format!("{quantity:?} is no quantity"))?;
+    match quantity.strip_prefix(digits) {
+        Some("") => Ok(number / 1024),
+        Some("Ki") => Ok(number),
+        Some("Mi") => Ok(number * 1024),
+        Some("Gi") => Ok(number * 1024 * 1024),
+        _ => bail!("{quantity:?} has an unknown unit"),
+    }
 }
 
 fn scaled_down(walk: &Walk) -> Result<()> {
-    let patch = r#"[{"op":"replace","path":"/spec/provider/workers/0/minimum","value":1},{"op":"replace","path":"/spec/provider/workers/0/maximum","value":1}]"#;
-    walk.kubectl(
-        Cluster::Garden,
-        &["patch", "shoot", SHOOT, "-n", "garden-dev", "--type=json", "-p", patch],
-    )?;
-    succeeded(walk, 180)?;
-    nodes_ready(walk, 1)
+    patch(walk, SHOOT, &size(1))?;
+    succeeds(walk, SHOOT, 300)?;
+    pool_ready(walk, POOL, 1)
+}
+
+fn pool_added(walk: &Walk) -> Result<()> {
+    let pool = format!(
+        r#"{{"name":"{EXTRA}","machine":{{"type":"local-small","image":{{"name":"local","version":"1.0.0"}}}},"minimum":1,"maximum":1,"zones":["1"]}}"#
+    );
+    let addition = format!(r#"[{{"op":"add","path":"/spec/provider/workers/-","value":{pool}}}]"#);
+    patch(walk, SHOOT, &addition)?;
+    succeeds(walk, SHOOT, CHANGED)?;
+    pool_ready(walk, EXTRA, 1)?;
+    allocatable(walk, EXTRA, LOCAL_SMALL)
+}
+
+fn pool_removed(walk: &Walk) -> Result<()> {
+    let is_extra = format!(r#"{{"op":"test","path":"/spec/provider/workers/1/name","value":"{EXTRA}"}}"#);
+    let removal = r#"{"op":"remove","path":"/spec/provider/workers/1"}"#;
+    patch(walk, SHOOT, &format!("[{is_extra},{removal}]"))?;
+    succeeds(walk, SHOOT, CHANGED)?;
+    pool_ready(walk, EXTRA, 0)
 }
 
 fn deleted(walk: &Walk) -> Result<()> {
@@ -187,13 +155,14 @@ fn deleted(walk: &Walk) -> Result<()> {
         "-n",
         "garden-dev",
         "confirmation.gardener.cloud/deletion=true",
+        "--overwrite",
     ];
     walk.kubectl(Cluster::Garden, &confirm)?;
     walk.kubectl(
         Cluster::Garden,
         &["delete", "shoot", SHOOT, "-n", "garden-dev", "--wait=false"],
     )?;
-    eventually(180, "the shoot with machines to go", || {
+    eventually(CHANGED, "the shoot with machines to go", || {
         let left = walk.kubectl(
             Cluster::Garden,
             &["get", "shoot", SHOOT, "-n", "garden-dev", "--ignore-not-found"],
@@ -207,4 +176,29 @@ fn deleted(walk: &Walk) -> Result<()> {
         "left in the cloud:\n{cloud}"
     );
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantities_are_read() {
+        for (quantity, expected) in [
+            ("1939916Ki", Some(1_939_916)),
+            ("2Gi", Some(LOCAL)),
+            ("2097152", Some(2048)),
+            ("1G", None),
+            ("", None),
+        ] {
+            assert_eq!(kibibytes(quantity).ok(), expected, "{quantity}");
+        }
+    }
+
+    #[test]
+    fn a_size_is_a_patch() {
+        let patch: serde_json::Value = serde_json::from_str(&size(3)).unwrap();
+        assert_eq!(patch[0]["path"], "/spec/provider/workers/0/minimum");
+        assert_eq!(patch[1]["value"], 3);
+    }
 }

@@ -2,15 +2,22 @@
 //! API server and back to nothing.
 //!
 //! In: the static binary and the upstream components. Out: a line per step and a closing line as test harnesses print it.
-//! Whatever happens on the way, the landscape is taken down at the end, and anything of it that is left is a failure.
+//! A landscape that an earlier walk left is removed first. Whatever happens on the way, this one is taken down at the end, and anything
+//! of it that is left is a failure.
 
-mod garden;
-mod host;
-mod landscape;
-mod machines;
-mod refusals;
-mod shoot;
-mod walk;
+mod callbacks; // what a shoot's API server asks of its pods
+mod faults; // what is killed heals
+mod garden; // what the garden serves and refuses
+mod landscape; // `up` as a whole
+mod machines; // a shoot with machines, from its creation to its deletion
+mod refusals; // hosts on which nothing is made
+mod shoot; // a control plane without machines
+mod workload; // what the users of a shoot with machines do
+
+mod child; // programs that run beside the walk
+mod host; // processes, and what may not be left
+mod http; // questions to plain servers
+mod walk; // steps, commands, waiting
 
 use std::process::ExitCode;
 
@@ -24,10 +31,10 @@ struct Arguments {
     /// Name of the landscape to make and to remove; no landscape of a person's may have it.
     #[arg(long, default_value = "e2e")]
     landscape: String,
-    /// Only the steps whose name contains this; `up` and `down` run all the same.
+    /// Only the steps whose name contains this; the last `up` and `down` run all the same.
     #[arg(long)]
     only: Option<String>,
-    /// Leave the landscape up at the end, for looking at it.
+    /// Leave the landscape up at the end, for looking at it; the next walk removes it.
     #[arg(long)]
     keep: bool,
 }
@@ -47,17 +54,20 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> anyhow::Result<bool> {
     let mut walk = Walk::begin(&arguments.landscape, arguments.only.clone())?;
+    walk.must("a walk that was cut short is removed: `down`", host::down_again);
     refusals::steps(&mut walk);
-    walk.must(
-        "up: killed in every phase, and run again; meanwhile a second one is refused",
-        landscape::interrupted,
-    );
+    landscape::interruptions(&mut walk);
     let up = walk.must("up: from there to garden, seed and shoot", landscape::up);
     if up {
         landscape::steps(&mut walk);
         garden::steps(&mut walk);
         shoot::steps(&mut walk);
         machines::steps(&mut walk);
+        workload::steps(&mut walk);
+        callbacks::steps(&mut walk);
+        machines::changes(&mut walk);
+        faults::steps(&mut walk);
+        machines::removal(&mut walk);
     }
     if !arguments.keep {
         walk.must("back to nothing: `down` leaves nothing", host::down_leaves_nothing);

@@ -7,9 +7,9 @@ use std::{
     process::{Command, Stdio},
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
-use crate::walk::{Walk, refused, succeeded};
+use crate::walk::{PROXY_PORT, Walk, refused, succeeded};
 
 /// A user without rights: `nobody` of every distribution.
 const NOBODY: &str = "65534";
@@ -52,7 +52,7 @@ fn port_in_use(walk: &Walk) -> Result<()> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).context("failed to take a port")?;
     let port = listener.local_addr().context("the port has no address")?.port();
     let result = walk.kubeception(&["up", "--proxy-port", &port.to_string()]);
-    refused(
+    only_problem(
         result,
         &format!("port {port} of 127.0.0.1 is in use: stop what listens there"),
     )?;
@@ -61,18 +61,33 @@ fn port_in_use(walk: &Walk) -> Result<()> {
 
 /// The landscape's folder lies on a file system that is far too small, in a mount namespace of the test.
 fn too_little_disk(walk: &Walk) -> Result<()> {
-    let script =
-        "mkdir -p /var/lib/kubeception && mount -t tmpfs -o size=64m tmpfs /var/lib/kubeception && exec \"$0\" up";
+    let script = format!(
+        "mkdir -p /var/lib/kubeception && mount -t tmpfs -o size=64m tmpfs /var/lib/kubeception && exec \"$0\" up --proxy-port {PROXY_PORT}"
+    );
     let mut command = Command::new("unshare");
     command
-        .args(["--mount", "sh", "-c", script])
+        .args(["--mount", "sh", "-c", &script])
         .arg(&walk.binary)
         .env("KUBECEPTION_LANDSCAPE", &walk.landscape);
-    refused(
+    only_problem(
         run(&mut command, "up on a small disk"),
         "too little disk space in /var/lib",
     )?;
     nothing_was_made(walk)
+}
+
+/// Refused because of this and nothing else: all problems of a host are listed at once.
+fn only_problem(result: Result<String>, because: &str) -> Result<()> {
+    let Err(reason) = result else {
+        bail!("it was accepted");
+    };
+    let text = format!("{reason:#}");
+    let problems = text.lines().filter(|line| line.trim_start().starts_with("- ")).count();
+    ensure!(
+        problems == 1 && text.contains(because),
+        "not one problem, {because:?}, but: {text}"
+    );
+    Ok(())
 }
 
 fn run(command: &mut Command, what: &str) -> Result<String> {

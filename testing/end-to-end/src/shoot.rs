@@ -1,6 +1,7 @@
 //! Shoots: one more is made, used, hurt, and deleted with all it had.
 
 use anyhow::{Context, Result, ensure};
+use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::Value;
 
 use crate::walk::{Cluster, Walk, eventually, refused};
@@ -10,7 +11,7 @@ const EXAMPLE: &str = "second";
 const SHOOT: &str = "dev/second";
 const IN_SEED: &str = "shoot--dev--second";
 /// Long enough for a machine that does other things as well.
-const CREATED: u64 = 240;
+const CREATED: u64 = 400;
 
 pub(crate) fn steps(walk: &mut Walk) {
     walk.step("shoot: `first` answers through the gateway", first_answers);
@@ -24,7 +25,10 @@ pub(crate) fn steps(walk: &mut Walk) {
         "shoot: a killed API server comes back, and care says so meanwhile",
         killed_api_server_heals,
     );
-    walk.step("shoot: deletion without confirmation is refused", unconfirmed_deletion);
+    walk.step(
+        "shoot: deletion without confirmation, or with a wrong one, is refused",
+        unconfirmed_deletion,
+    );
     walk.step("shoot: deletion leaves nothing", deletion);
 }
 
@@ -196,12 +200,7 @@ fn admin_kubeconfig(walk: &Walk) -> Result<()> {
         answer["status"]["expirationTimestamp"].is_string(),
         "no expiration in {answer}"
     );
-    ensure!(
-        answer["status"]["kubeconfig"]
-            .as_str()
-            .is_some_and(|text| !text.is_empty()),
-        "no kubeconfig in {answer}"
-    );
+    works(walk, answer["status"]["kubeconfig"].as_str().unwrap_or_default())?;
     let too_short = request.replace("900", "60");
     let file = walk.file("request.json", &too_short)?;
     refused(
@@ -211,6 +210,18 @@ fn admin_kubeconfig(walk: &Walk) -> Result<()> {
         ),
         "expirationSeconds",
     )
+}
+
+/// What the kubeconfig gives is the shoot, and its administrator's rights.
+fn works(walk: &Walk, encoded: &str) -> Result<()> {
+    let kubeconfig = STANDARD.decode(encoded).context("the kubeconfig is not base64")?;
+    let kubeconfig = String::from_utf8(kubeconfig).context("the kubeconfig is not text")?;
+    let file = walk.file("admin.kubeconfig", &kubeconfig)?;
+    let ready = walk.kubectl_with(&file, &["get", "--raw", "/readyz"])?;
+    ensure!(ready == "ok", "with the kubeconfig, /readyz says {ready:?}");
+    let may = walk.kubectl_with(&file, &["auth", "can-i", "*", "*", "--all-namespaces"])?;
+    ensure!(may == "yes", "with the kubeconfig, may everything be done? {may:?}");
+    Ok(())
 }
 
 /// The Secret's text must not lie readable in the volume of the shoot's etcd.
@@ -314,13 +325,27 @@ fn killed_api_server_heals(walk: &Walk) -> Result<()> {
 }
 
 fn unconfirmed_deletion(walk: &Walk) -> Result<()> {
-    refused(
+    let delete = || {
+        refused(
+            walk.kubectl(
+                Cluster::Garden,
+                &["delete", "shoot", EXAMPLE, "--namespace", "garden-dev", "--wait=false"],
+            ),
+            "confirmation.gardener.cloud/deletion",
+        )
+    };
+    let annotate = |annotation: &str| {
+        let annotate = ["annotate", "shoot", EXAMPLE, annotation, "--overwrite"];
         walk.kubectl(
             Cluster::Garden,
-            &["delete", "shoot", EXAMPLE, "--namespace", "garden-dev", "--wait=false"],
-        ),
-        "confirmation.gardener.cloud/deletion",
-    )
+            &[&annotate[..], &["--namespace", "garden-dev"]].concat(),
+        )
+    };
+    delete().context("without the annotation")?;
+    annotate("confirmation.gardener.cloud/deletion=no")?;
+    let with_no = delete().context("with the annotation saying no");
+    annotate("confirmation.gardener.cloud/deletion-")?;
+    with_no
 }
 
 fn deletion(walk: &Walk) -> Result<()> {
@@ -335,7 +360,7 @@ fn deletion(walk: &Walk) -> Result<()> {
     walk.kubectl(Cluster::Garden, &[&annotate[..], &namespace].concat())?;
     walk.kubectl(
         Cluster::Garden,
-        &[&["delete", "shoot", EXAMPLE, "--timeout=180s"][..], &namespace].concat(),
+        &[&["delete", "shoot", EXAMPLE, "--timeout=400s"][..], &namespace].concat(),
     )?;
     refused(walk.kubectl(Cluster::Seed, &["get", "namespace", IN_SEED]), "not found")?;
     let volumes = walk.kubectl(Cluster::Seed, &["get", "persistentvolumes", "--output", "json"])?;

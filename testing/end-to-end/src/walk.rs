@@ -9,6 +9,12 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
+/// Port of the walk's proxy into its cloud: not the usual one, because a person's landscape may be up at the same time.
+pub(crate) const PROXY_PORT: &str = "6488";
+
+/// `up` with that port.
+pub(crate) const UP: [&str; 3] = ["up", "--proxy-port", PROXY_PORT];
+
 /// Prints a line; a walk whose output is gone has nobody to tell.
 pub(crate) fn say(line: &str) {
     let mut output = std::io::stdout().lock();
@@ -127,15 +133,39 @@ impl Walk {
         self.kubectl_with(&kubeconfig, arguments)
     }
 
-    /// Runs the real kubectl with a kubeconfig file.
+    /// As [`Walk::kubectl`], but ended after 30 s: what goes through a tunnel hangs for long when the other end is gone.
+    pub(crate) fn kubectl_briefly(&self, cluster: Cluster<'_>, arguments: &[&str]) -> Result<String> {
+        let kubectl = self.kubectl_command(cluster, arguments)?;
+        let mut command = Command::new("timeout");
+        command
+            .args(["--kill-after=5", "30"])
+            .arg(kubectl.get_program())
+            .args(kubectl.get_args());
+        run_kubectl(&mut command, arguments)
+    }
+
+    /// Runs the real kubectl with a kubeconfig file. If that names no proxy, the walk's is taken.
     pub(crate) fn kubectl_with(&self, kubeconfig: &Path, arguments: &[&str]) -> Result<String> {
+        let mut command = self.kubectl_of(kubeconfig, arguments);
+        command.env("HTTPS_PROXY", format!("http://127.0.0.1:{PROXY_PORT}"));
+        run_kubectl(&mut command, arguments)
+    }
+
+    /// The real kubectl, to be started by the caller.
+    pub(crate) fn kubectl_command(&self, cluster: Cluster<'_>, arguments: &[&str]) -> Result<Command> {
+        let kubeconfig = self.kubeconfig(cluster)?;
+        Ok(self.kubectl_of(&kubeconfig, arguments))
+    }
+
+    /// No request takes longer than 30 s, watches included: `wait` and `delete` begin them anew until their own deadline, so that they
+    /// are not cut off; `logs -f` ends. Connections of `exec`, `cp` and `port-forward` are not requests to kubectl.
+    fn kubectl_of(&self, kubeconfig: &Path, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.hyperkube);
         command
             .args(["kubectl", "--request-timeout=30s", "--kubeconfig"])
             .arg(kubeconfig)
             .args(arguments);
-        let output = command.stdin(Stdio::null()).output().context("failed to run kubectl")?;
-        succeeded(&output, &format!("kubectl {}", arguments.join(" ")))
+        command
     }
 
     /// Applies a manifest written by the test.
@@ -164,6 +194,11 @@ impl Walk {
         let text = self.kubeception(&arguments)?;
         self.file(&name, &text)
     }
+}
+
+fn run_kubectl(command: &mut Command, arguments: &[&str]) -> Result<String> {
+    let output = command.stdin(Stdio::null()).output().context("failed to run kubectl")?;
+    succeeded(&output, &format!("kubectl {}", arguments.join(" ")))
 }
 
 /// Looks until `look` succeeds; on the deadline the last reason is the error.
