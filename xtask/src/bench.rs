@@ -19,7 +19,15 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let binary = static_binary::build("release")?;
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let status = Command::new(cargo)
-        .args(["run", "--quiet", "--package", "testing-bench", "--", "--binary"])
+        .args([
+            "run",
+            "--release",
+            "--quiet",
+            "--package",
+            "testing-bench",
+            "--",
+            "--binary",
+        ])
         .arg(binary)
         .args(&arguments.bench)
         .status()

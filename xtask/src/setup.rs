@@ -119,11 +119,7 @@ impl Work {
     /// Room for what is still missing; a landscape that is there has its own already, and looks for itself.
     fn disk_gib(&self) -> u64 {
         let builds = self.components > Duration::ZERO || self.binary || self.machine_image;
-        if builds {
-            BUILD_DISK_GIB + LANDSCAPE_DISK_GIB
-        } else {
-            0
-        }
+        if builds { BUILD_DISK_GIB + LANDSCAPE_DISK_GIB } else { 0 }
     }
 
     /// What will be done and about how long it takes.
@@ -223,7 +219,9 @@ fn problems(facts: &HostFacts, work: &Work) -> Vec<String> {
     }
     let needed = work.disk_gib();
     if let Some(free) = facts.disk_free_gib.filter(|free| *free < needed) {
-        problems.push(format!("{free} GiB of disk are free, {needed} GiB are needed: free some"));
+        problems.push(format!(
+            "{free} GiB of disk are free, {needed} GiB are needed: free some"
+        ));
     }
     if let Some(memory) = facts.memory_gib.filter(|memory| *memory < MEMORY_NEEDED_GIB) {
         problems.push(format!(

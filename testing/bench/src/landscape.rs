@@ -9,10 +9,12 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use futures::future::try_join_all;
 use kube::{
-    Api, Client,
+    Api, Client, Config,
     api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams},
+    config::{KubeConfigOptions, Kubeconfig},
     core::GroupVersionKind,
 };
 use serde_json::json;
@@ -83,11 +85,6 @@ impl Landscape {
         Ok(controller::connect::from_kubeconfig_str(&kubeconfig).await?)
     }
 
-    /// A client of a shoot, once it can be had.
-    pub(crate) async fn client_of_shoot(&self, target: &str) -> Result<Client> {
-        self.client(&["shoot", target]).await
-    }
-
     /// Runs the binary on this landscape; its standard output, or what it said on failing.
     pub(crate) fn kubeception(&self, arguments: &[&str]) -> Result<String> {
         let mut command = Command::new(&self.binary);
@@ -109,12 +106,38 @@ impl Clusters<'_> {
         let objects: Vec<DynamicObject> = names.iter().map(|name| shoot(name)).collect::<Result<_>>()?;
         let started = self.create(&objects).await?;
         let answers = names.iter().map(|name| async move {
-            let target = target(name);
-            let client = eventually(|| self.landscape.client_of_shoot(&target)).await?;
+            let client = eventually(|| self.client_of_shoot(name)).await?;
             eventually(|| ready(&client)).await?;
             anyhow::Ok(started.elapsed())
         });
         batch(started, try_join_all(answers).await?)
+    }
+
+    /// A client of a shoot, once it can be had: as the garden gives it to users, and through the landscape's proxy.
+    pub(crate) async fn client_of_shoot(&self, name: &str) -> Result<Client> {
+        let wish = json!({
+            "apiVersion": "authentication.gardener.cloud/v1alpha1",
+            "kind": "AdminKubeconfigRequest",
+            "spec": {"expirationSeconds": 3600},
+        });
+        let path = format!("/apis/core.gardener.cloud/v1beta1/namespaces/{NAMESPACE}/shoots/{name}/adminkubeconfig");
+        let request = http::Request::post(path)
+            .header(http::header::CONTENT_TYPE, "application/json")
+            .body(wish.to_string().into_bytes())
+            .context("failed to make a request")?;
+        let answer: serde_json::Value = self.garden.request(request).await?;
+        let encoded = answer["status"]["kubeconfig"].as_str().unwrap_or_default();
+        let text = BASE64.decode(encoded).context("the kubeconfig is not base64")?;
+        let mut kubeconfig = Kubeconfig::from_yaml(&String::from_utf8_lossy(&text))?;
+        for cluster in kubeconfig
+            .clusters
+            .iter_mut()
+            .filter_map(|named| named.cluster.as_mut())
+        {
+            cluster.proxy_url = Some(format!("http://127.0.0.1:{PROXY_PORT}"));
+        }
+        let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
+        Ok(controller::connect::from_config(config)?)
     }
 
     /// Creates shoots at once, and returns the moment before.

@@ -72,8 +72,7 @@ struct FirstNode {
 }
 
 async fn first_node(clusters: &Clusters<'_>, name: &str, started: Instant) -> Result<FirstNode> {
-    let target = target(name);
-    let client = eventually(|| clusters.landscape.client_of_shoot(&target)).await?;
+    let client = eventually(|| clusters.client_of_shoot(name)).await?;
     nodes_ready(&client, 1).await?;
     let ready = started.elapsed();
     let pods = pods(&client);

@@ -122,6 +122,9 @@ impl Report {
 
     pub(crate) fn write(&self, path: &Path) -> Result<()> {
         let text = serde_json::to_string_pretty(&self.to_json()).context("failed to render the figures")?;
+        if let Some(folder) = path.parent() {
+            fs_err::create_dir_all(folder)?;
+        }
         fs_err::write(path, text)?;
         say(&format!("\nfigures written to {}", path.display()));
         Ok(())
