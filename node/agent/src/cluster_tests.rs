@@ -293,7 +293,9 @@ async fn a_wrong_token_is_told_from_an_absent_server_and_tried_again() {
     files::replace(&machine.at(BOOTSTRAP_TOKEN), 0o600, b"abcdef.ffffffffffffffff").unwrap();
     let refused = error(identity.try_establish().await.err().unwrap());
     assert!(
-        refused.starts_with("the API server does not accept the bootstrap token: it is wrong, expired or was used up"),
+        refused.starts_with(
+            "the API server does not accept the bootstrap token: it is not announced yet, wrong, expired or used up"
+        ),
         "{refused}"
     );
 

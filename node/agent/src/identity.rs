@@ -31,8 +31,8 @@ pub(crate) enum IdentityError {
     /// There is nothing to begin with.
     #[error("there is neither a valid certificate nor a bootstrap token: this machine has to be replaced")]
     Nothing,
-    /// The token is no good.
-    #[error("the API server does not accept the bootstrap token: it is wrong, expired or was used up")]
+    /// The token is no good, or not yet: a machine may boot before its cluster is there, and its token is announced after that.
+    #[error("the API server does not accept the bootstrap token: it is not announced yet, wrong, expired or used up")]
     Token(#[source] CertificateError),
     /// The certificate is not to be had.
     #[error("failed to get a certificate")]

@@ -20,7 +20,13 @@ use lib_clock::{Clock, SystemClock};
 use lib_error_chain::ErrorChain;
 use tokio_util::sync::CancellationToken;
 
-use crate::{authorizer, certificates, machines::Machines, managed_resource, target::Targets, token};
+use crate::{
+    authorizer, certificates,
+    machines::Machines,
+    managed_resource,
+    target::{KUBECONFIG_SECRET, Targets},
+    token,
+};
 
 /// Time until a failed pass is repeated.
 const RETRY: Duration = Duration::from_secs(2);
@@ -135,12 +141,13 @@ async fn managed_resources(shared: Arc<Shared>, shutdown: CancellationToken) {
         .await;
 }
 
-/// The ManagedResources that take their objects from a Secret.
+/// The ManagedResources that take their objects from a Secret, or reach their cluster by it.
 fn users_of(known: &Store<ManagedResource>, secret: &Secret) -> Vec<ObjectRef<ManagedResource>> {
     let name = secret.name_any();
+    let is_way_in = name == KUBECONFIG_SECRET;
     let uses = |resource: &ManagedResource| {
         resource.namespace() == secret.namespace()
-            && resource.spec.secret_refs.iter().any(|reference| reference.name == name)
+            && (is_way_in || resource.spec.secret_refs.iter().any(|reference| reference.name == name))
     };
     known
         .state()
@@ -161,12 +168,27 @@ async fn managed_resource_pass(
 
 async fn tokens(shared: Arc<Shared>, shutdown: CancellationToken) {
     let secrets: Api<Secret> = Api::all(shared.context.seed_client.clone());
-    let controller = Controller::new(secrets, watcher::Config::default().labels(token::SELECTOR));
-    let controller = controller.graceful_shutdown_on(async move { shutdown.cancelled().await });
+    let controller = Controller::new(secrets.clone(), watcher::Config::default().labels(token::SELECTOR));
+    let known = controller.store();
+    // Whoever asked before there was a cluster to ask is served as soon as there is one.
+    let way_in = watcher::Config::default().fields(&format!("metadata.name={KUBECONFIG_SECRET}"));
+    let controller = controller
+        .watches(secrets, way_in, move |way_in| neighbours_of(&known, &way_in))
+        .graceful_shutdown_on(async move { shutdown.cancelled().await });
     controller
         .run(token_pass, on_error, shared)
         .for_each(|_| async {})
         .await;
+}
+
+/// The access Secrets that lie beside another.
+fn neighbours_of(known: &Store<Secret>, secret: &Secret) -> Vec<ObjectRef<Secret>> {
+    known
+        .state()
+        .iter()
+        .filter(|neighbour| neighbour.namespace() == secret.namespace())
+        .map(|neighbour| ObjectRef::from_obj(&**neighbour))
+        .collect()
 }
 
 async fn token_pass(secret: Arc<Secret>, shared: Arc<Shared>) -> Result<Action, token::Error> {

@@ -243,9 +243,7 @@ mod tests {
         let builder = std::thread::spawn(move || {
             let child = tied_to_us("tail").arg("-f").arg(&followed).spawn().unwrap();
             wait::until("the program", deadline, || {
-                Ok(process::with_argument(&followed)
-                    .iter()
-                    .any(|found| found.runs("tail")))
+                Ok(process::with_argument(&followed).iter().any(|found| found.runs("tail")))
             })
             .unwrap();
             child

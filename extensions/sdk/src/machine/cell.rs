@@ -264,6 +264,7 @@ fn wish_of(machine: &Machine, step: &Step, answering: bool) -> String {
     let step = match step {
         Step::Idle => "idle",
         Step::Create => "create",
+        Step::Announce => "announce",
         Step::Write(_) | Step::Join(_) | Step::Fail(_) => "status",
         Step::SyncNode(_) => "node",
         Step::Remove => "remove",

@@ -1,4 +1,6 @@
 //! Making a machine: token, user data, the cloud, the record of it. Repeatable after a crash between any two.
+//!
+//! Absent: the shoot. A machine boots while its cluster comes up, and its token is announced later (`step`).
 
 use api::constants::{MACHINE_NODE_LABEL, PLACEHOLDER_BOOTSTRAP_TOKEN};
 use api::machine::v1alpha1::{Machine, MachineClass, MachineOperationType, MachinePhase, MachineState};
@@ -10,10 +12,10 @@ use serde_json::json;
 use super::{
     context::{Context, WorkError},
     driver::{CloudMachine, DriverError},
-    facts::{name, uid},
-    lifecycle::{creation_timeout, current, operation},
+    facts::name,
+    lifecycle::{current, operation},
     names::MACHINE_FINALIZER,
-    token::{ensure_token, fill_in},
+    token::{fill_in, keep_token},
 };
 
 /// Key of the class' Secret with the user data.
@@ -49,12 +51,9 @@ impl Context {
         if !template.contains(PLACEHOLDER_BOOTSTRAP_TOKEN) {
             return Ok(fill_in(&template, name, ""));
         }
-        let step = "write the machine's bootstrap token";
-        let shoot = self.shoot();
-        let shoot = shoot.answering().ok_or(WorkError::NoShoot(step))?;
-        let (random, lifetime) = (&*self.options.random, creation_timeout(machine));
-        let token = ensure_token(shoot, (name, uid(&machine.metadata)), random, (self.now(), lifetime)).await;
-        Ok(fill_in(&template, name, &token.map_err(WorkError::shoot(step))?))
+        let token = keep_token(&self.api(), machine, &*self.options.random).await;
+        let token = token.map_err(WorkError::seed("keep the machine's bootstrap token"))?;
+        Ok(fill_in(&template, name, &token.text()))
     }
 
     /// From here on the cloud has it, and it has time to join.

@@ -9,7 +9,9 @@ use apimachinery::{
 };
 use jiff::Timestamp;
 
-use super::names::{DEFAULT_PRIORITY, FORCE_DELETION_LABEL, FORCE_DELETION_VALUE, PRIORITY_ANNOTATION};
+use super::names::{
+    ANNOUNCED_ANNOTATION, DEFAULT_PRIORITY, FORCE_DELETION_LABEL, FORCE_DELETION_VALUE, PRIORITY_ANNOTATION,
+};
 
 pub(crate) fn is_deleting(metadata: &ObjectMeta) -> bool {
     metadata.deletion_timestamp.is_some()
@@ -39,6 +41,18 @@ pub(crate) fn is_available(machine: &Machine, min_ready_seconds: i32, now: Times
 pub(crate) fn in_phase_for(machine: &Machine, now: Timestamp) -> Duration {
     let since = machine.status.current_status.last_update_time.as_ref();
     since.map_or(Duration::ZERO, |since| elapsed(since.0, now))
+}
+
+/// Whether its bootstrap token was made valid in the shoot, whatever became of it.
+pub(crate) fn is_announced(machine: &Machine) -> bool {
+    annotation(&machine.metadata, ANNOUNCED_ANNOTATION).is_some()
+}
+
+/// How long it could join: since it was made, and since its token has been valid.
+pub(crate) fn could_join_for(machine: &Machine, now: Timestamp) -> Duration {
+    let announced = annotation(&machine.metadata, ANNOUNCED_ANNOTATION).and_then(|text| text.parse::<Timestamp>().ok());
+    let made = in_phase_for(machine, now);
+    announced.map_or(made, |since| made.min(elapsed(since, now)))
 }
 
 /// Never negative: clocks differ.

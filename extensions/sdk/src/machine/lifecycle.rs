@@ -3,6 +3,7 @@
 //! In: the Machine, its Node, what the cloud was last seen to have of it, the time. Out: one step, and when to judge again.
 //!
 //! **Invariant:** while the shoot's API server cannot be asked, no machine is given up for what its node does not say.
+//! **Invariant:** a token is not announced when that was done before, nor when its machine has a Node.
 
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use k8s_openapi::api::core::v1::{Node, NodeAddress};
 use serde_json::Value;
 
 use super::{
-    facts::{elapsed, in_phase_for, is_deleting, name, phase},
+    facts::{could_join_for, elapsed, in_phase_for, is_announced, is_deleting, name, phase},
     node,
 };
 
@@ -74,6 +75,8 @@ pub(crate) enum Step {
     Idle,
     /// Make it in the cloud, or find that it is there.
     Create,
+    /// Make its token valid in the shoot.
+    Announce,
     /// Write its status.
     Write(Box<MachineStatus>),
     /// Write its status, and end its token.
@@ -177,15 +180,19 @@ fn pending(view: &View<'_>) -> Judgement {
     if let Some(reason) = lost(view) {
         return fail(view, MachineOperationType::Create, &reason).into();
     }
+    if matches!(view.node, NodeView::Absent) && !is_announced(machine) {
+        return Step::Announce.into();
+    }
     let timeout = creation_timeout(machine);
-    let waited = in_phase_for(machine, view.now);
-    if waited >= timeout && !matches!(view.node, NodeView::Unknown) {
+    let waited = could_join_for(machine, view.now);
+    let is_known = !matches!(view.node, NodeView::Unknown);
+    if waited >= timeout && is_known {
         let reason = format!("it has not joined the cluster within {}: {trouble}", human(timeout));
         return fail(view, MachineOperationType::Create, &reason).into();
     }
     Judgement {
         survey: machine.status.addresses.is_empty(), // a kubelet gets no certificate for addresses that nobody knows
-        ..sync_or(view, Some(timeout.saturating_sub(waited)))
+        ..sync_or(view, is_known.then(|| timeout.saturating_sub(waited)))
     }
 }
 

@@ -1,8 +1,8 @@
 //! Machines: MachineDeployments, MachineSets and Machines of the seed made real in a cloud, and joined to their shoots.
 //!
 //! In: the machine kinds of all namespaces, a [`MachineDriver`] of the cloud, clients of the shoots. Out: machines in the
-//! cloud, with a bootstrap token each; Machines whose status says where they stand; dead ones replaced, old ones rolled,
-//! those too many drained and removed; nothing left in the cloud that belongs to nobody.
+//! cloud, also before their shoot answers, with a bootstrap token each; Machines whose status says where they stand; dead
+//! ones replaced, old ones rolled, those too many drained and removed; nothing left in the cloud that belongs to nobody.
 //!
 //! It runs once per seed ([`run`]), with one task per shoot. What to do is decided by pure functions (`set`, `rollout`,
 //! `lifecycle`, `status`, `node`, `survey`); the rest carries it out, a step at a time, each repeatable after a crash.

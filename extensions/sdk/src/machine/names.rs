@@ -18,6 +18,12 @@ pub(crate) const PRIORITY_ANNOTATION: &str = "machinepriority.machine.sapcloud.i
 pub(crate) const DEFAULT_PRIORITY: i32 = 3;
 /// Annotation of a Node: what of the template was applied last.
 pub(crate) const LAST_APPLIED_ANNOTATION: &str = "node.machine.sapcloud.io/last-applied-anno-labels-taints";
+/// Annotation of a Machine: since when its bootstrap token is valid in the shoot. It is announced once in its life.
+pub(crate) const ANNOUNCED_ANNOTATION: &str = "machine.kubeception.dev/bootstrap-token-announced";
+/// Label of what is kept for a machine: what it is for.
+pub(crate) const PURPOSE_LABEL: &str = "machine.kubeception.dev/purpose";
+/// Value of [`PURPOSE_LABEL`] of the Secrets that keep bootstrap tokens.
+pub(crate) const PURPOSE_BOOTSTRAP_TOKEN: &str = "bootstrap-token";
 /// Kind of the class that a machine's spec names.
 pub(crate) const MACHINE_CLASS_KIND: &str = "MachineClass";
 /// API group of the machine kinds.

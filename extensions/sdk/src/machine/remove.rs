@@ -10,11 +10,11 @@ use super::{
     context::{Context, WorkError},
     drain::{Emptying, empty_node},
     driver::{CloudMachineState, MachineRequest},
-    facts::{elapsed, is_forced, name, uid},
+    facts::{elapsed, is_forced, name},
     lifecycle::{NodeView, current, drain_timeout, operation},
     names::MACHINE_FINALIZER,
     node::not_ready_for,
-    token::delete_token,
+    token::{forget_token, withdraw_token},
 };
 
 /// Pods of a node that has been silent this long will not answer an eviction any more.
@@ -46,6 +46,11 @@ impl Context {
             return Err(WorkError::cloud("remove the machine from the cloud")(error));
         }
         self.forget(machine).await?;
+        let forgotten = forget_token(&self.api(), machine).await;
+        forgotten.map_err(|source| WorkError::Delete {
+            step: "remove the bootstrap token",
+            source: Box::new(source),
+        })?;
         let released = controller::finalizers::remove(&self.machines(), machine, MACHINE_FINALIZER).await;
         released.map_err(WorkError::seed("remove the finalizer"))?;
         tracing::info!(machine = name(&machine.metadata), "removed");
@@ -125,7 +130,7 @@ impl Context {
         let nodes: Api<Node> = Api::all(client.clone());
         let forgetting = async {
             delete(&nodes, name(&machine.metadata)).await?;
-            delete_token(client, uid(&machine.metadata)).await
+            withdraw_token(client, machine).await
         };
         match forgetting.await {
             Err(error) if is_forced(machine) => {

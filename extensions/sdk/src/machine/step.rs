@@ -2,20 +2,22 @@
 
 use api::machine::v1alpha1::{Machine, MachineClass, MachineStatus};
 use controller::status;
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Node;
 use kube::{
     Api,
     api::{Patch, PatchParams},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     console::last_words,
     context::{Context, WorkError},
-    facts::{name, uid},
-    lifecycle::Step,
+    facts::name,
+    lifecycle::{Step, creation_timeout},
+    names::ANNOUNCED_ANNOTATION,
     remove::Removal,
-    token::delete_token,
+    token::{announce_token, forget_token, kept_token, withdraw_token},
 };
 
 /// How a step ended.
@@ -37,6 +39,7 @@ impl Context {
         match step {
             Step::Idle => {}
             Step::Create => self.create(machine, class).await?,
+            Step::Announce => self.announce(machine).await?,
             Step::Write(status) => self.write_status(machine, &status).await?,
             Step::Join(status) => self.join(machine, &status).await?,
             Step::Fail(status) => self.give_up(machine, class, *status).await?,
@@ -55,13 +58,41 @@ impl Context {
         Ok(())
     }
 
-    /// First the token goes: written once, the phase says that there is none.
+    /// From here on the machine can join. What is recorded last is a promise not to do it again; a crash before repeats it.
+    async fn announce(&self, machine: &Machine) -> Result<(), WorkError> {
+        let step = "announce the bootstrap token";
+        let shoot = self.shoot();
+        let client = shoot.answering().ok_or(WorkError::NoShoot(step))?;
+        let kept = kept_token(&self.api(), machine).await;
+        let now = self.now();
+        // Without one the user data wants none.
+        if let Some(token) = kept.map_err(WorkError::seed("read the bootstrap token"))? {
+            let expires = now.checked_add(creation_timeout(machine)).unwrap_or(Timestamp::MAX);
+            let announced = announce_token(client, machine, &token, expires).await;
+            announced.map_err(WorkError::shoot(step))?;
+        }
+        let patch = json!({ "metadata": {
+            "resourceVersion": machine.metadata.resource_version,
+            "annotations": { ANNOUNCED_ANNOTATION: now.to_string() },
+        } });
+        self.patch(machine, "record that the bootstrap token is announced", patch)
+            .await?;
+        tracing::debug!(machine = name(&machine.metadata), "its token is announced");
+        Ok(())
+    }
+
+    /// First the token goes: written once, the phase says that there is none. Of the two the seed's goes first: what is not
+    /// kept is not announced again.
     async fn join(&self, machine: &Machine, new: &MachineStatus) -> Result<(), WorkError> {
         let step = "remove the bootstrap token";
         let shoot = self.shoot();
         let client = shoot.answering().ok_or(WorkError::NoShoot(step))?;
-        let deleted = delete_token(client, uid(&machine.metadata)).await;
-        deleted.map_err(|source| WorkError::Delete {
+        let secrets = self.api();
+        let removing = async {
+            forget_token(&secrets, machine).await?;
+            withdraw_token(client, machine).await
+        };
+        removing.await.map_err(|source| WorkError::Delete {
             step,
             source: Box::new(source),
         })?;

@@ -85,6 +85,7 @@ async fn a_machine_that_never_joins_is_replaced_and_its_console_told() {
         .await;
     let first = world.cloud_has(1).await.remove(0);
     world.until_said(&first, "has to join").await;
+    world.until_announced(&first).await;
     world.clock.advance(Duration::from_secs(181));
     let told = until_failure(&world, "kernel panic").await;
     assert_eq!(

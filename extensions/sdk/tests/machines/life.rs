@@ -1,23 +1,15 @@
 //! Machines come, join, change and go.
 
 use api::machine::v1alpha1::{Machine, MachineDeployment, MachineSet};
-use k8s_openapi::api::core::v1::{Node, Secret};
-use kube::{Api, ResourceExt as _};
+use k8s_openapi::api::core::v1::Node;
+use kube::ResourceExt as _;
 use serde_json::json;
 use testing_testkit::{eventually, ready_when};
 
-use crate::world::{DEADLINE, Server, World};
-
-fn tokens(world: &World) -> Api<Secret> {
-    Api::namespaced(world.client.clone(), "kube-system")
-}
-
-/// The token in a machine's user data, as `id.secret`.
-fn token_of(world: &World, machine: &str) -> String {
-    let user_data = world.cloud.get_made(machine).unwrap().user_data;
-    let line = user_data.lines().last().unwrap();
-    line.strip_prefix(&format!("join {machine} ")).unwrap().to_owned()
-}
+use crate::{
+    tokens::{announced, token_of, until_announced},
+    world::{DEADLINE, Server, World},
+};
 
 #[tokio::test]
 async fn machines_come_join_scale_and_go() {
@@ -37,19 +29,11 @@ async fn machines_come_join_scale_and_go() {
     let names = world.cloud_has(2).await;
     let token = token_of(&world, &names[0]);
     assert_ne!(token, token_of(&world, &names[1]));
-    let (id, secret) = token.split_once('.').unwrap();
-    let object = tokens(&world).get(&format!("bootstrap-token-{id}")).await.unwrap();
-    assert_eq!(object.data.unwrap()["token-secret"].0, secret.as_bytes());
+    until_announced(&world, &names[0]).await;
 
     // They join: the tokens go, the nodes get what the template says.
     assert_eq!(world.until_running(2).await, names);
-    assert!(
-        tokens(&world)
-            .get_opt(&format!("bootstrap-token-{id}"))
-            .await
-            .unwrap()
-            .is_none()
-    );
+    assert_eq!(announced(&world, &token).await, None);
     let node = eventually(DEADLINE, "the node to have its taint", || async {
         let node = world.nodes().get(&names[0]).await.unwrap();
         let taints = node.spec.clone().unwrap_or_default().taints.unwrap_or_default();
@@ -126,9 +110,8 @@ async fn a_machine_is_adopted_after_a_crash_and_a_set_adopts_machines() {
     world.until_said(&names[0], "has to join").await;
     assert_eq!(world.cloud.names(), names);
     // The token that the machine has is the one that is valid.
-    let (id, secret) = token.split_once('.').unwrap();
-    let object = tokens(&world).get(&format!("bootstrap-token-{id}")).await.unwrap();
-    assert_eq!(object.data.unwrap()["token-secret"].0, secret.as_bytes());
+    assert_eq!(token_of(&world, &names[0]), token);
+    until_announced(&world, &names[0]).await;
     world.until_running(1).await;
 
     // Sets and machines that lost their owner are taken back.

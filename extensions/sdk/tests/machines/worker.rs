@@ -241,6 +241,27 @@ async fn a_worker_tells_why_it_has_no_machines_and_heeds_a_change_meanwhile() {
 }
 
 #[tokio::test]
+async fn a_worker_makes_its_machines_and_waits_while_the_shoot_does_not_answer() {
+    let server = Server::start().await;
+    let (mut world, _shutdown) = start(&server, "shoot--dev--soon").await;
+    world.kill_shoot().await;
+    put_worker(&world, &[pool("a", 1, "local")]).await;
+    let name = world.cloud_has(1).await.remove(0);
+    world.until_said(&name, "has to join").await;
+    let waiting = world.api::<Worker>().get("life").await.unwrap();
+    let last = waiting.status.default_status.last_operation.clone().unwrap();
+    assert_eq!(last.state, LastOperationState::Processing, "{}", last.description);
+
+    world.revive_shoot();
+    world.until_announced(&name).await;
+    let made = until_state(&world, "Succeeded").await;
+    for worker in history(&world, &waiting, &made).await {
+        let last = worker.status.default_status.last_operation.unwrap_or_default();
+        assert_ne!(last.state, LastOperationState::Error, "{}", last.description);
+    }
+}
+
+#[tokio::test]
 async fn a_class_that_cannot_work_is_corrected() {
     let server = Server::start().await;
     let (world, _shutdown) = start(&server, "shoot--dev--typo").await;
@@ -285,7 +306,7 @@ async fn a_machine_that_does_not_join_speaks_in_the_workers_error() {
     })
     .await;
     let expected = format!(
-        "machine {name} has not joined the cluster for 1m; last lines of its console: booting | kernel panic: no root"
+        "machine {name} has not joined the cluster for 60s; last lines of its console: booting | kernel panic: no root"
     );
     assert!(error.description.ends_with(&expected), "{}", error.description);
     assert!(error.codes.is_empty(), "{:?}", error.codes);

@@ -159,6 +159,11 @@ impl World {
         self.start();
     }
 
+    /// From now on the shoot can be reached.
+    pub(crate) fn revive_shoot(&self) {
+        self.shoot.dead.store(false, Ordering::SeqCst);
+    }
+
     pub(crate) fn api<K>(&self) -> Api<K>
     where
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
@@ -334,6 +339,18 @@ impl World {
             ready_when(said, || machine.status.last_operation.description.clone()).map(|()| machine)
         })
         .await
+    }
+
+    /// Waits until a machine's bootstrap token is valid, and recorded to be.
+    pub(crate) async fn until_announced(&self, name: &str) {
+        eventually(DEADLINE, &format!("the token of {name} to be announced"), || async {
+            let machine = self.machine(name).await;
+            let announced = machine
+                .annotations()
+                .contains_key("machine.kubeception.dev/bootstrap-token-announced");
+            ready_when(announced, || format!("{:?}", machine.annotations()))
+        })
+        .await;
     }
 
     async fn summary(&self) -> Vec<String> {

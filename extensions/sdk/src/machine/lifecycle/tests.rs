@@ -3,17 +3,20 @@
 use serde_json::json;
 
 use super::*;
-use crate::machine::testing;
+use crate::machine::{names::ANNOUNCED_ANNOTATION, testing};
 
 fn at(seconds: u64) -> Timestamp {
     Timestamp::from_second(1_000_000 + i64::try_from(seconds).unwrap()).unwrap()
 }
 
-/// A machine that the cloud has, in its phase since second 0.
-fn machine(phase: &str) -> Machine {
+/// A machine that the cloud has, in its phase since second 0. Its token is announced in second `announced`.
+fn machine_with_token(phase: &str, announced: Option<u64>) -> Machine {
     let mut machine = testing::machine("m", phase);
     machine.spec.provider_id = "cloud:///m".to_owned();
     machine.status.current_status.last_update_time = Some(Time(at(0)));
+    if let Some(second) = announced {
+        apimachinery::meta::set_annotation(&mut machine.metadata, ANNOUNCED_ANNOTATION, &at(second).to_string());
+    }
     machine
 }
 
@@ -34,6 +37,7 @@ struct Case {
     node: Option<Option<Node>>,
     sighting: Option<Sighting>,
     replacing: bool,
+    announced: Option<u64>,
     second: u64,
 }
 
@@ -43,13 +47,14 @@ fn case(phase: &'static str, node: Option<Option<Node>>, second: u64) -> Case {
         node,
         sighting: None,
         replacing: false,
+        announced: Some(0),
         second,
     }
 }
 
 impl Case {
     fn judge(&self) -> Judgement {
-        let machine = machine(self.phase);
+        let machine = machine_with_token(self.phase, self.announced);
         judge(&View {
             machine: &machine,
             node: match &self.node {
@@ -74,6 +79,7 @@ impl Case {
         match self.judge().step {
             Step::Idle => "idle".to_owned(),
             Step::Create => "create".to_owned(),
+            Step::Announce => "announce".to_owned(),
             Step::Write(status) => show("write", &status),
             Step::Join(status) => show("join", &status),
             Step::Fail(status) => show("fail", &status),
@@ -122,6 +128,43 @@ fn a_machine_joins_or_is_given_up() {
         case("Pending", Some(None), 200).judge().again,
         Some(Duration::from_secs(1000))
     );
+}
+
+#[test]
+fn a_token_is_announced_once_and_only_to_a_shoot_without_the_node() {
+    let outcome = |phase, node, announced| {
+        Case {
+            announced,
+            ..case(phase, node, 5)
+        }
+        .outcome()
+    };
+    assert_eq!(outcome("Pending", Some(None), None), "announce");
+    assert_eq!(outcome("Pending", Some(None), Some(0)), "idle");
+    assert_eq!(outcome("Pending", None, None), "idle");
+    assert_eq!(outcome("Pending", Some(Some(node("False"))), None), "idle");
+    assert!(outcome("Pending", Some(Some(node("True"))), None).starts_with("join"));
+    for phase in ["Running", "Unknown", "Failed"] {
+        assert_ne!(outcome(phase, Some(None), None), "announce", "{phase}");
+    }
+}
+
+#[test]
+fn the_time_to_join_begins_when_the_token_is_announced() {
+    let mut late = Case {
+        announced: Some(5000),
+        ..case("Pending", Some(None), 6199)
+    };
+    assert_eq!(late.outcome(), "idle");
+    assert_eq!(late.judge().again, Some(Duration::from_secs(1)));
+    late.second = 6200;
+    assert!(
+        late.outcome()
+            .starts_with("fail Failed: it has not joined the cluster within 20m")
+    );
+    // Nobody waits for an end while the shoot is silent.
+    late.node = None;
+    assert_eq!((late.outcome().as_str(), late.judge().again), ("idle", None));
 }
 
 #[test]

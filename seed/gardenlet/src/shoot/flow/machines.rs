@@ -27,6 +27,7 @@ use crate::{
 pub(crate) const CONFIGURATIONS: &str = "Making the machines' configurations";
 pub(crate) const NODE_AGENTS: &str = "Deploying what node-agents fetch";
 pub(crate) const MACHINES: &str = "Making the machines";
+pub(crate) const MACHINES_READY: &str = "Waiting for the machines";
 pub(crate) const CONFIGURED: &str = "Waiting for the machines to take their configuration";
 pub(crate) const COMPONENTS_READY: &str = "Waiting for the system components";
 pub(crate) const TUNNEL: &str = "Waiting for the tunnel to the machines";
@@ -57,28 +58,33 @@ pub(super) fn add(graph: &mut ShootGraph) {
         .task(NODE_AGENTS)
         .needs([CONFIGURATIONS, access::ACCESS])
         .run(|context| async move { deploy_node_agents(&context, true).await });
-    // The API server must answer: every machine gets a token of its own in the shoot.
+    // They boot while the API server comes up: only their join waits for it.
     graph
         .task(MACHINES)
-        .needs([provider::INFRASTRUCTURE, CONFIGURATIONS, access::ACCESS])
-        .deadline(MACHINES_DEADLINE)
+        .needs([provider::INFRASTRUCTURE, CONFIGURATIONS])
         .run(make_machines);
+    // Where no API server comes up nobody waits an hour for machines that cannot join.
+    graph
+        .task(MACHINES_READY)
+        .needs([MACHINES, access::ACCESS])
+        .deadline(MACHINES_DEADLINE)
+        .run(wait_for_machines);
     graph
         .task(CONFIGURED)
-        .needs([MACHINES, NODE_AGENTS])
+        .needs([MACHINES_READY, NODE_AGENTS])
         .run(wait_for_configurations);
-    graph.task(TUNNEL).needs([MACHINES]).run(wait_for_tunnel);
+    graph.task(TUNNEL).needs([MACHINES_READY]).run(wait_for_tunnel);
     graph
         .task(COMPONENTS_READY)
         .needs([
-            MACHINES,
+            MACHINES_READY,
             NODE_AGENTS,
             components::COMPONENTS,
             provider::NETWORK,
             provider::CONTROL_PLANE,
         ])
         .run(wait_for_components);
-    graph.task(CLEAN).needs([MACHINES, NODE_AGENTS]).run(clean);
+    graph.task(CLEAN).needs([MACHINES_READY, NODE_AGENTS]).run(clean);
 }
 
 fn plan(context: &ShootContext) -> Result<Vec<Pool>, TaskError> {
@@ -203,7 +209,10 @@ async fn make_machines(context: Context) -> Result<(), TaskError> {
         },
         ..Worker::default()
     };
-    extension::ask(&context, worker).await?;
+    extension::ask(&context, worker).await
+}
+
+async fn wait_for_machines(context: Context) -> Result<(), TaskError> {
     extension::wait::<Worker>(&context, context.name(), MACHINE_PATIENCE).await?;
     Ok(())
 }

@@ -260,22 +260,34 @@ mod tests {
             provider::CONTROL_PLANE,
             provider::NETWORK,
             machines::CONFIGURATIONS,
+            machines::MACHINES,
         ] {
             assert!(!flow.has_path(answers, apart), "{apart} needs no API");
             assert!(!flow.has_path(apart, answers), "the API needs no {apart}");
         }
-        for earlier in [answers, provider::INFRASTRUCTURE, machines::CONFIGURATIONS] {
+        for earlier in [provider::INFRASTRUCTURE, machines::CONFIGURATIONS] {
             assert!(flow.has_path(earlier, machines::MACHINES), "{earlier}");
         }
-        // A machine boots while the rest of the control plane comes up.
+        for later in [
+            machines::MACHINES_READY,
+            machines::NODE_AGENTS,
+            machines::CONFIGURED,
+            machines::TUNNEL,
+            machines::COMPONENTS_READY,
+            machines::CLEAN,
+        ] {
+            assert!(flow.has_path(answers, later), "{later} asks the API");
+        }
+        // A machine joins while the rest of the control plane comes up.
         for beside in [
             access::CONTROLLER_MANAGER,
             components::SCHEDULER,
             provider::CONTROL_PLANE,
         ] {
-            assert!(!flow.has_path(beside, machines::MACHINES), "{beside}");
+            assert!(!flow.has_path(beside, machines::MACHINES_READY), "{beside}");
         }
-        assert!(flow.has_path(machines::MACHINES, machines::CLEAN));
+        assert!(flow.has_path(machines::MACHINES, machines::MACHINES_READY));
+        assert!(flow.has_path(machines::MACHINES_READY, machines::CLEAN));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Whole operations of a shoot with machines: creation, change, deletion, and each of them cut short or held up.
 
+use std::time::Duration;
+
 use api::core::v1beta1::{ErrorCode, LastOperationState, LastOperationType};
 use serde_json::json;
 
@@ -113,6 +115,40 @@ async fn a_pool_becomes_configurations_and_machines() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn machines_are_made_while_the_api_server_comes_up() {
+    let world = World::with_workers();
+    world.break_api_server();
+    let made = async {
+        while world.extension("workers", "first").is_none() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        // What follows the API server's first answer.
+        assert!(
+            world
+                .seed
+                .get(&format!("{NAMESPACE}/secrets/gardener-internal"))
+                .is_none()
+        );
+        world.mend_api_server();
+    };
+    let made = tokio::time::timeout(Duration::from_secs(120), made);
+    let (ended, made) = tokio::join!(create(&world), made);
+    assert_eq!((ended, made), (Ended::Succeeded, Ok(())), "{:?}", errors(&world));
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_machines_whose_api_server_never_answers() {
+    let world = World::with_workers();
+    world.break_api_server();
+    let begun = tokio::time::Instant::now();
+    assert_eq!(create(&world).await, Ended::Failed);
+    assert!(begun.elapsed() < Duration::from_secs(900), "{:?}", begun.elapsed());
+    let failed: Vec<String> = errors(&world).into_iter().map(|(task, _, _)| task).collect();
+    assert_eq!(failed, ["Waiting for the Kubernetes API server to answer"]);
+    assert!(world.extension("workers", "first").is_some());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_second_reconciliation_makes_no_secrets_anew() {
     let world = World::with_workers();
     create(&world).await;
@@ -184,7 +220,7 @@ async fn what_the_cloud_refuses_is_told_with_its_code_and_may_be_mended() {
     let (task, codes, description) = errors(&world).remove(0);
     assert_eq!(
         (task.as_str(), codes),
-        ("Making the machines", vec![ErrorCode::InfraQuotaExceeded])
+        ("Waiting for the machines", vec![ErrorCode::InfraQuotaExceeded])
     );
     assert!(description.contains("Worker shoot--dev--first/first"), "{description}");
     assert!(
