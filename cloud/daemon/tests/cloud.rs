@@ -419,8 +419,11 @@ async fn a_restarted_host_gets_its_cloud_back() {
 
 /// What a restart of the host does to a landscape: no process, mount or namespace is left, but every file.
 fn restart_host(landscape: &str) {
+    // Nobody meets a process that is about to die after a restart: its end is waited for.
     let script = format!(
-        "runc --root /run/kubeception/{landscape}/runc kill seed KILL
+        "first=$(runc --root /run/kubeception/{landscape}/runc state seed | sed -n 's/.*\"pid\": *\\([0-9]*\\).*/\\1/p')
+        runc --root /run/kubeception/{landscape}/runc kill seed KILL
+        timeout 30 sh -c \"until ! grep -qs ') [^Z]' /proc/$first/stat; do sleep 0.05; done\" || exit 1
         pkill --full --exact 'docker-registry serve /run/kubeception/{landscape}/registry.yaml'
         awk '{{print $5}}' /proc/self/mountinfo | grep /kubeception/{landscape}/ | xargs umount --lazy"
     );

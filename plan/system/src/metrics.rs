@@ -153,8 +153,8 @@ fn pod(metrics: &Metrics) -> Value {
                 format!("--kubelet-certificate-authority={KUBELET_AUTHORITY}/bundle.crt"),
                 // Kubelets' certificates name addresses; a node's name need not be in anybody's DNS.
                 "--kubelet-preferred-address-types=InternalIP",
-                // The shortest it takes is 10 s; it answers after two rounds.
-                "--metric-resolution=15s",
+                // The shortest it takes; it answers after two rounds.
+                "--metric-resolution=10s",
                 "--profiling=false",
             ],
             "ports": [{"name": "https", "containerPort": PORT, "protocol": "TCP"}],

@@ -6,6 +6,7 @@
 //! of it that is left is a failure.
 
 mod callbacks; // what a shoot's API server asks of its pods
+mod ending; // a garden is not deleted lightly
 mod faults; // what is killed heals
 mod garden; // what the garden serves and refuses
 mod landscape; // `up` as a whole
@@ -68,6 +69,9 @@ fn run(arguments: &Arguments) -> anyhow::Result<bool> {
         machines::changes(&mut walk);
         faults::steps(&mut walk);
         machines::removal(&mut walk);
+        if !arguments.keep {
+            ending::steps(&mut walk);
+        }
     }
     if !arguments.keep {
         walk.must("back to nothing: `down` leaves nothing", host::down_leaves_nothing);
