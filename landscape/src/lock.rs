@@ -3,6 +3,12 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// A holder that was killed holds on through a child that it was just about to start, for moments.
+const LAST_MOMENTS: Duration = Duration::from_secs(5);
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// Held while a command changes the landscape; released when it is dropped, or when the process ends in any way.
 #[derive(Debug)]
@@ -36,6 +42,7 @@ impl Lock {
             path: path.to_owned(),
             source,
         };
+        let began = Instant::now();
         loop {
             let mut file = File::options()
                 .read(true)
@@ -49,6 +56,10 @@ impl Lock {
                 Err(std::fs::TryLockError::WouldBlock) => {
                     let mut holder = String::new();
                     file.read_to_string(&mut holder).map_err(failed)?;
+                    if is_gone(&holder) && began.elapsed() < LAST_MOMENTS {
+                        thread::sleep(LOOK_EVERY);
+                        continue;
+                    }
                     return Err(LockError::Held {
                         holder: holder.trim().to_owned(),
                     });
@@ -76,6 +87,21 @@ impl Lock {
     }
 }
 
+/// Whether the process that a lock file names has ended, be its end noticed or not.
+fn is_gone(holder: &str) -> bool {
+    let process = holder
+        .trim()
+        .rsplit_once("(process ")
+        .and_then(|(_, rest)| rest.strip_suffix(')'));
+    let Some(process) = process.and_then(|process| process.parse::<u32>().ok()) else {
+        return false;
+    };
+    match std::fs::read_to_string(format!("/proc/{process}/stat")) {
+        Ok(stat) => stat.rsplit_once(')').is_some_and(|(_, rest)| rest.starts_with(" Z")),
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
+    }
+}
+
 fn is_same_file(file: &File, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
     match (file.metadata(), std::fs::metadata(path)) {
@@ -87,6 +113,27 @@ fn is_same_file(file: &File, path: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_holder_that_has_ended_is_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let mut ended = std::process::Command::new("true").spawn().unwrap();
+        ended.wait().unwrap();
+        // As a child of it would hold it: the name in the file is that of its parent.
+        let holder = File::create(&path).unwrap();
+        holder.lock().unwrap();
+        writeln!(&holder, "up (process {})", ended.id()).unwrap();
+        let releasing = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(100));
+            drop(holder);
+        });
+        let lock = Lock::take(&path, "up").unwrap();
+        releasing.join().unwrap();
+        lock.remove(&path).unwrap();
+        assert!(!is_gone(&format!("up (process {})", std::process::id())));
+        assert!(!is_gone("nobody"));
+    }
 
     #[test]
     fn the_second_is_told_about_the_first() {
