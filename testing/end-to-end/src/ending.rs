@@ -4,8 +4,10 @@
 
 use anyhow::{Result, ensure};
 
-use crate::walk::{Cluster, Walk, eventually};
+use crate::walk::{Cluster, Walk, eventually, refused};
 
+const CONFIRMATION: &str = "confirmation.gardener.cloud/deletion";
+const DELETE: [&str; 4] = ["delete", "garden", "local", "--wait=false"];
 const API_SERVER: &str = "deployment/virtual-garden-kube-apiserver";
 /// The operator tries again within this.
 const SECONDS: u64 = 120;
@@ -13,6 +15,7 @@ const SECONDS: u64 = 120;
 const GONE: u64 = 400;
 
 pub(crate) fn steps(walk: &mut Walk) {
+    walk.step("garden: deletion without confirmation is refused", refused_unconfirmed);
     walk.step("garden: deletion is refused while it has shoots", refused_with_shoots);
     walk.step(
         "garden: deletion is refused while it cannot be asked",
@@ -34,8 +37,17 @@ fn says(walk: &Walk, words: &str) -> Result<()> {
     })
 }
 
+fn refused_unconfirmed(walk: &Walk) -> Result<()> {
+    refused(walk.kubectl(Cluster::Seed, &DELETE), CONFIRMATION)
+}
+
 fn refused_with_shoots(walk: &Walk) -> Result<()> {
-    walk.kubectl(Cluster::Seed, &["delete", "garden", "local", "--wait=false"])?;
+    let confirmed = format!("{CONFIRMATION}=true");
+    walk.kubectl(
+        Cluster::Seed,
+        &["annotate", "garden", "local", &confirmed, "--overwrite"],
+    )?;
+    walk.kubectl(Cluster::Seed, &DELETE)?;
     says(walk, "garden-dev/first")
 }
 
@@ -53,7 +65,8 @@ fn refused_while_silent(walk: &Walk) -> Result<()> {
 
 fn goes(walk: &Walk) -> Result<()> {
     let first = ["shoot", "first", "--namespace", "garden-dev"];
-    let confirm = ["confirmation.gardener.cloud/deletion=true", "--overwrite"];
+    let confirmed = format!("{CONFIRMATION}=true");
+    let confirm = [confirmed.as_str(), "--overwrite"];
     walk.kubectl(Cluster::Garden, &[&["annotate"], &first[..], &confirm].concat())?;
     walk.kubectl(Cluster::Garden, &[&["delete"], &first[..], &["--wait=false"]].concat())?;
     eventually(GONE, "the garden to go", || {
