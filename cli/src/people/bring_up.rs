@@ -1,7 +1,7 @@
 //! `up`: from a bare host to a landscape.
 
 use std::io::{self, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -79,8 +79,17 @@ fn own_command() -> String {
     if std::env::split_paths(&path).any(|folder| folder.join("kubeception") == own) {
         return "kubeception".to_owned();
     }
-    let here = std::env::current_dir().unwrap_or_default();
-    own.strip_prefix(&here).unwrap_or(&own).display().to_string()
+    typed(&own, &std::env::current_dir().unwrap_or_default())
+}
+
+/// The program's path as short as a shell in this folder takes it.
+fn typed(own: &Path, here: &Path) -> String {
+    match own.strip_prefix(here) {
+        // A shell looks for a bare name in its path only.
+        Ok(relative) if relative.components().count() == 1 => format!("./{}", relative.display()),
+        Ok(relative) => relative.display().to_string(),
+        Err(_) => own.display().to_string(),
+    }
 }
 
 /// The kubectl that was built with the upstream components, for those who have none of their own.
@@ -212,6 +221,17 @@ mod tests {
         };
         let text = text(&summary, "kubeception", "", Extent::Shoot, None);
         assert!(text.contains("The shoot dev/first is workerless.\n\nNext:"), "{text}");
+    }
+
+    #[test]
+    fn the_program_is_called_as_a_shell_finds_it() {
+        let typed = |own: &str| typed(Path::new(own), Path::new("/home/a"));
+        assert_eq!(typed("/home/a/kubeception"), "./kubeception");
+        assert_eq!(
+            typed("/home/a/target/release/kubeception"),
+            "target/release/kubeception"
+        );
+        assert_eq!(typed("/opt/kubeception"), "/opt/kubeception");
     }
 
     #[test]
