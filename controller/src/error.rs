@@ -22,6 +22,11 @@ pub fn is_forbidden(error: &Error) -> bool {
     matches!(error, Error::Api(status) if status.code == 403 || status.code == 401)
 }
 
+/// Not now: the server has too much to do, or a disruption budget does not allow an eviction.
+pub fn is_too_many_requests(error: &Error) -> bool {
+    matches!(error, Error::Api(status) if status.code == 429)
+}
+
 /// The object itself is wrong: trying again without a change is useless.
 pub fn is_invalid(error: &Error) -> bool {
     matches!(error, Error::Api(status) if status.code == 422 || status.code == 400)

@@ -70,7 +70,7 @@ pub(crate) async fn delete(runtime: &Applier) -> Result<(), DeletionError> {
     let client = runtime.client().clone();
     refuse_with_shoots(&client).await?;
     // First, and alone: that it is gone says that the question was answered.
-    delete_all::<Deployment>(&client, [api_server()].into_iter()).await?;
+    delete_all::<Deployment>(&client, [control_plane::api_server_name()].into_iter()).await?;
     let control_plane = [format!("{PREFIX}kube-controller-manager")];
     let gardener = GARDENER_COMPONENTS.iter().map(|name| (*name).to_owned());
     try_join!(
@@ -88,14 +88,10 @@ pub(crate) async fn delete(runtime: &Applier) -> Result<(), DeletionError> {
     delete_secrets(&client).await
 }
 
-fn api_server() -> String {
-    format!("{PREFIX}kube-apiserver")
-}
-
 /// Whether the deletion may begin, or has begun already.
 async fn refuse_with_shoots(client: &Client) -> Result<(), DeletionError> {
     let deployments = Api::<Deployment>::namespaced(client.clone(), NAMESPACE);
-    let found = deployments.get_metadata_opt(&api_server()).await;
+    let found = deployments.get_metadata_opt(&control_plane::api_server_name()).await;
     if found
         .map_err(DeletionError::request("look for the API server"))?
         .is_none()
@@ -103,7 +99,7 @@ async fn refuse_with_shoots(client: &Client) -> Result<(), DeletionError> {
         return Ok(());
     }
     let silent = |source| DeletionError::Silent {
-        deployment: api_server(),
+        deployment: control_plane::api_server_name(),
         source,
     };
     let secrets = Api::<Secret>::namespaced(client.clone(), NAMESPACE);

@@ -47,9 +47,6 @@ fn is_in_the_way(pod: &Pod) -> bool {
     !of_daemon_set && !mirror && !matches!(phase, Some("Succeeded" | "Failed"))
 }
 
-/// How an API server says that a disruption budget does not allow an eviction now.
-const TOO_MANY_REQUESTS: u16 = 429;
-
 /// Looks once: asks every pod that is there to go, and says which are left.
 pub(crate) async fn empty_node(shoot: &Client, node: &Node) -> Result<Emptying, kube::Error> {
     cordon(shoot, node).await?;
@@ -87,7 +84,7 @@ async fn evict(shoot: &Client, pod: &Pod) -> Option<String> {
     match tokio::time::timeout(PATIENCE, api.evict(&name, &parameters)).await {
         Ok(Ok(_)) => None,
         Ok(Err(error)) if controller::error::is_not_found(&error) => None,
-        Ok(Err(kube::Error::Api(status))) if status.code == TOO_MANY_REQUESTS => Some(forbidding(shoot, pod).await),
+        Ok(Err(error)) if controller::error::is_too_many_requests(&error) => Some(forbidding(shoot, pod).await),
         Ok(Err(kube::Error::Api(status))) => Some(status.message.clone()),
         Ok(Err(error)) => Some(lib_error_chain::ErrorChain(&error).to_string()),
         Err(_) => Some(forbidding(shoot, pod).await),
