@@ -7,22 +7,19 @@
     reason = "this is a test throughout"
 )]
 
-#[allow(dead_code, reason = "every test program uses a part of it")]
-mod support;
-
 use std::{net::Ipv4Addr, process::Command};
 
 use cloud_client::{
     Client, DnsRecord, DnsRecordSpec, ErrorCode, Info, LoadBalancer, LoadBalancerSpec, Machine, MachineSpec, Network,
     NetworkSpec, Phase, RecordType, connect_through_proxy,
 };
+use cloud_testkit::{
+    DEADLINE, TestLandscape, backend_port, be_daemon_if_told_so, console, eventually, in_machine, read_through_proxy,
+    saw,
+};
 use hickory_proto::{
     op::{Message, Query},
     rr::{Name, RecordType as WireType},
-};
-use support::{
-    DEADLINE, TestLandscape, backend_port, be_daemon_if_told_so, console, eventually, in_machine, read_through_proxy,
-    saw,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},

@@ -7,16 +7,13 @@
     reason = "this is a test throughout"
 )]
 
-#[allow(dead_code, reason = "every test program uses a part of it")]
-mod support;
-
 use std::{collections::BTreeSet, path::Path, process::Command};
 
 use cloud_client::{
     Direction, ErrorCode, Machine, MachineSpec, Network, NetworkSpec, Phase, Remote, Route, RouteSpec, SecurityGroup,
     SecurityGroupRule, SecurityGroupSpec,
 };
-use support::{DEADLINE, TestLandscape, be_daemon_if_told_so, eventually, host_state};
+use cloud_testkit::{DEADLINE, TestLandscape, be_daemon_if_told_so, eventually, host_state};
 
 /// Not a test: see [`be_daemon_if_told_so`].
 #[test]

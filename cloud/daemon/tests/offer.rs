@@ -7,15 +7,12 @@
     reason = "this is a test throughout"
 )]
 
-#[allow(dead_code, reason = "every test program uses a part of it")]
-mod support;
-
 use std::{collections::BTreeMap, os::unix::fs::PermissionsExt};
 
 use cloud_client::{
     CONSOLE_TAIL, Client, ErrorCode, Info, Limits, Machine, MachineSpec, Network, NetworkSpec, connect_through_proxy,
 };
-use support::{DEADLINE, TestLandscape, be_daemon_if_told_so, console, eventually};
+use cloud_testkit::{DEADLINE, TestLandscape, be_daemon_if_told_so, console, eventually};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// Not a test: see [`be_daemon_if_told_so`].

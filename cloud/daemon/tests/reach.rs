@@ -7,16 +7,13 @@
     reason = "this is a test throughout"
 )]
 
-#[allow(dead_code, reason = "every test program uses a part of it")]
-mod support;
-
 use std::process::Command;
 
 use cloud_client::{
     Client, Direction, ErrorCode, LoadBalancer, LoadBalancerSpec, Machine, MachineSpec, Network, NetworkRoute,
     NetworkSpec, Phase, Remote, Route, RouteSpec, RuleProtocol, SecurityGroup, SecurityGroupRule, SecurityGroupSpec,
 };
-use support::{
+use cloud_testkit::{
     SERVICES, TestLandscape, backend_port, be_daemon_if_told_so, console, dial, in_machine, read_through_proxy,
 };
 

@@ -79,7 +79,13 @@ const UNREACHABLE: &[(&str, &[&str])] = &[
 ];
 
 /// Only these may import the client of the local cloud: to everyone else it is a foreign cloud.
-const CLOUD_CLIENT_USERS: &[&str] = &["cloud-daemon", "extensions-provider-local", "landscape", "kubeception"];
+const CLOUD_CLIENT_USERS: &[&str] = &[
+    "cloud-daemon",
+    "cloud-testkit",
+    "extensions-provider-local",
+    "landscape",
+    "kubeception",
+];
 
 fn metadata() -> Metadata {
     MetadataCommand::new()

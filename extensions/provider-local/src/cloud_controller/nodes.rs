@@ -3,9 +3,13 @@
 //! One pass over all nodes asks the cloud twice, for machines and routes, and writes only what differs. A pass follows every change
 //! of the nodes and, since nobody tells of changes in the cloud, every minute.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
-use cloud_client::{Machine, Phase};
+use cloud_client::{Machine, Phase, RouteSpec};
 use controller::{
     delete::{DeleteError, delete_uid},
     error::is_not_found,
@@ -92,15 +96,20 @@ impl NodeReconciler {
         let machines = self.machines().await?;
         let work: Vec<_> = nodes.iter().map(|node| self.node(node, &machines)).collect();
         let written: Vec<_> = stream::iter(work).buffer_unordered(CONCURRENCY).collect().await;
-        let reached = self.routes(nodes, &machines).await?;
+        let ways = self.routes(nodes, &machines).await?;
         let work: Vec<_> = nodes
             .iter()
-            .filter(|node| reached.contains(&node.name_any()))
-            .filter(|node| condition(node, NETWORK_UNAVAILABLE) != Some("False"))
-            .map(|node| self.tell_reached(node))
+            .filter_map(|node| Some((node, ways.news_for(node)?)))
+            .map(|(node, news)| self.tell(node, news))
             .collect();
         let told: Vec<_> = stream::iter(work).buffer_unordered(CONCURRENCY).collect().await;
-        written.into_iter().chain(told).collect()
+        let refused = ways.refused.into_values().map(Err);
+        written
+            .into_iter()
+            .chain(ways.removed)
+            .chain(refused)
+            .chain(told)
+            .collect()
     }
 
     /// The shoot's machines. One that stands elsewhere is somebody else's, whatever its tags say.
@@ -154,35 +163,49 @@ impl NodeReconciler {
         Ok(())
     }
 
-    /// Makes the routes, and returns the nodes whose pods they lead to.
-    async fn routes(&self, nodes: &[Node], machines: &[Machine]) -> Result<BTreeSet<String>, NodesError> {
+    /// Makes the routes that are missing and removes those that nobody needs.
+    async fn routes(&self, nodes: &[Node], machines: &[Machine]) -> Result<Ways, NodesError> {
         let present = self.cloud.routes().await.map_err(cloud_failed("list routes"))?;
         let plan = plan_routes(nodes, machines, &present, &self.network);
+        let mut ways = Ways {
+            reached: plan.reached,
+            ..Ways::default()
+        };
         for name in &plan.remove {
             let removed = self.cloud.delete_route(name).await;
-            removed.map_err(cloud_failed(&format!("remove the route {name}")))?;
+            let removed = removed.map_err(cloud_failed(&format!("remove the route {name}")));
+            ways.removed.push(removed);
         }
-        for (name, spec) in &plan.put {
-            let route = self.cloud.put_route(name, spec).await;
-            let route = route.map_err(cloud_failed(&format!("make the route {name}")))?;
-            if route.status.phase != Phase::Ready {
-                return Err(NodesError::NotReady {
-                    node: name.clone(),
-                    message: format!("{:?} {}", route.status.phase, route.status.message),
-                });
+        for (name, spec) in plan.put {
+            if let Err(error) = self.route(&name, &spec).await {
+                ways.reached.remove(&name);
+                ways.refused.insert(name, error);
             }
-            tracing::info!(node = %name, range = %spec.destination, "made a route to the pods of a node");
         }
-        Ok(plan.reached)
+        Ok(ways)
     }
 
-    async fn tell_reached(&self, node: &Node) -> Result<(), NodesError> {
+    async fn route(&self, node: &str, spec: &RouteSpec) -> Result<(), NodesError> {
+        let route = self.cloud.put_route(node, spec).await;
+        let route = route.map_err(cloud_failed(&format!("make the route {node}")))?;
+        if route.status.phase != Phase::Ready {
+            return Err(NodesError::NotReady {
+                node: node.to_owned(),
+                message: format!("{:?} {}", route.status.phase, route.status.message),
+            });
+        }
+        tracing::info!(%node, range = %spec.destination, "made a route to the pods of a node");
+        Ok(())
+    }
+
+    /// The condition by which others know whether a node's pods can be reached: Kubernetes keeps new ones away until it is so.
+    async fn tell(&self, node: &Node, news: News) -> Result<(), NodesError> {
         let now = self.clock.now().to_string();
         let condition = json!({
             "type": NETWORK_UNAVAILABLE,
-            "status": "False",
-            "reason": "RouteCreated",
-            "message": "The cloud's router knows the way to the pods of this node.",
+            "status": news.status,
+            "reason": news.reason,
+            "message": news.message,
             "lastHeartbeatTime": now,
             "lastTransitionTime": now,
         });
@@ -194,6 +217,46 @@ impl NodeReconciler {
             .patch_status(&name, &PatchParams::default(), &Patch::Strategic(patch))
             .await;
         ignore_gone(written, "write the condition NetworkUnavailable", &name)
+    }
+}
+
+/// What became of the routes.
+#[derive(Default)]
+struct Ways {
+    /// The nodes whose pods they lead to.
+    reached: BTreeSet<String>,
+    /// The nodes whose routes the cloud does not make, and why.
+    refused: BTreeMap<String, NodesError>,
+    removed: Vec<Result<(), NodesError>>,
+}
+
+/// What a node's condition `NetworkUnavailable` is to say.
+struct News {
+    status: &'static str,
+    reason: &'static str,
+    message: String,
+}
+
+impl Ways {
+    /// What the node does not say yet. Of a node without a machine there is nothing to say.
+    fn news_for(&self, node: &Node) -> Option<News> {
+        let name = node.name_any();
+        let news = if let Some(error) = self.refused.get(&name) {
+            News {
+                status: "True",
+                reason: "NoRouteCreated",
+                message: ErrorChain(error).to_string(),
+            }
+        } else if self.reached.contains(&name) {
+            News {
+                status: "False",
+                reason: "RouteCreated",
+                message: "The cloud's router knows the way to the pods of this node.".to_owned(),
+            }
+        } else {
+            return None;
+        };
+        (condition(node, NETWORK_UNAVAILABLE) != Some(news.status)).then_some(news)
     }
 }
 

@@ -67,6 +67,11 @@ impl ReconcileError {
             Self::Cluster { .. } | Self::Cloud { .. } | Self::NotReady { .. } => Retry::Backoff,
         }
     }
+
+    /// Whether it is about what the cloud has or does: its user can do something about that.
+    pub(crate) fn is_the_clouds(&self) -> bool {
+        !matches!(self, Self::Cluster { .. })
+    }
 }
 
 fn failed(step: &'static str) -> impl Fn(kube::Error) -> ReconcileError {

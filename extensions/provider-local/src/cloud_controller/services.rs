@@ -1,4 +1,5 @@
-//! The queue of Services of one cluster; a change of its nodes concerns all of them.
+//! The queue of Services of one cluster; a change of its nodes concerns all of them. What the cloud says no to, the Service's user
+//! reads in an Event.
 
 use std::sync::Arc;
 
@@ -9,8 +10,13 @@ use controller::{
 use futures::StreamExt as _;
 use k8s_openapi::api::core::v1::Service;
 use kube::{
-    Api, ResourceExt as _,
-    runtime::{Controller, controller::Action, watcher},
+    Api, Resource as _, ResourceExt as _,
+    runtime::{
+        Controller,
+        controller::Action,
+        events::{Event, EventType, Recorder},
+        watcher,
+    },
 };
 use lib_error_chain::ErrorChain;
 use tokio::sync::watch;
@@ -18,9 +24,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::reconcile::{ReconcileError, Reconciler};
 
+/// Who tells (Kubernetes' name for the controller of Services).
+const REPORTER: &str = "service-controller";
+/// Longest note of an Event (Kubernetes API).
+const LONGEST_NOTE: usize = 1024;
+
 struct Context {
     reconciler: Reconciler,
     failures: Failures,
+    recorder: Recorder,
 }
 
 /// Reconciles until `shutdown`; what has begun is finished first. The nodes must be known already: without them every load
@@ -28,6 +40,7 @@ struct Context {
 pub(crate) async fn work(reconciler: Reconciler, node_changes: watch::Receiver<u64>, shutdown: CancellationToken) {
     let services = Api::<Service>::all(reconciler.client.clone());
     let context = Arc::new(Context {
+        recorder: Recorder::new(reconciler.client.clone(), REPORTER.into()),
         reconciler,
         failures: Failures::default(),
     });
@@ -54,9 +67,29 @@ fn key(service: &Service) -> String {
 
 async fn reconcile(service: Arc<Service>, context: Arc<Context>) -> Result<Action, ReconcileError> {
     let key = key(&service);
-    context.reconciler.reconcile(&service).await?;
+    if let Err(error) = context.reconciler.reconcile(&service).await {
+        if error.is_the_clouds() {
+            tell(&service, &error, &context.recorder).await;
+        }
+        return Err(error);
+    }
     context.failures.succeeded(&key);
     Ok(Action::await_change())
+}
+
+/// That an Event could not be written stops nothing.
+async fn tell(service: &Service, error: &ReconcileError, recorder: &Recorder) {
+    let note = ErrorChain(error).to_string().chars().take(LONGEST_NOTE).collect();
+    let event = Event {
+        type_: EventType::Warning,
+        reason: "SyncLoadBalancerFailed".to_owned(),
+        note: Some(note),
+        action: "Sync".to_owned(),
+        secondary: None,
+    };
+    if let Err(error) = recorder.publish(&event, &service.object_ref(&())).await {
+        tracing::debug!(error = %ErrorChain(&error), "failed to write an event");
+    }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the signature is the controller's")]

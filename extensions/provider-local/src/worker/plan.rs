@@ -28,6 +28,7 @@ impl MachinePlanner for LocalMachinePlanner {
     }
 
     fn plan(&self, pool: PoolInZone<'_>) -> Result<MachineClassPlan, ActuatorError> {
+        check_volumes(&pool)?;
         let made = infrastructure_status(pool.worker.spec.infrastructure_provider_status.as_ref())?;
         let profile = profile_of(&pool)?;
         let spec = MachineProviderSpec {
@@ -62,6 +63,21 @@ fn profile_of(pool: &PoolInZone<'_>) -> Result<CloudProfile, ActuatorError> {
 
 fn wrong(what: String) -> ActuatorError {
     ActuatorError::new(what).with_code(ErrorCode::ConfigurationProblem)
+}
+
+/// A machine's disk is the host's, without a size of its own. Saying so beats ignoring the wish.
+fn check_volumes(pool: &PoolInZone<'_>) -> Result<(), ActuatorError> {
+    let wished = [
+        ("volume", pool.pool.volume.is_some()),
+        ("dataVolumes", !pool.pool.data_volumes.is_empty()),
+    ];
+    match wished.into_iter().find(|(_, wished)| *wished) {
+        None => Ok(()),
+        Some((field, _)) => Err(wrong(format!(
+            "pool {:?}: the local cloud has no volumes, its machines write to the host's disk; remove {field}",
+            pool.pool.name
+        ))),
+    }
 }
 
 /// The machine type's size, as limits.
@@ -191,6 +207,19 @@ mod tests {
         let error = planned(|_, worker| worker["spec"]["pools"][0]["machineType"] = json!("huge")).unwrap_err();
         assert_eq!(error.to_string(), r#"the CloudProfile has no machine type "huge""#);
         assert_eq!(error.codes(), [ErrorCode::ConfigurationProblem]);
+        for (field, value) in [
+            ("volume", json!({ "size": "20Gi" })),
+            ("dataVolumes", json!([{ "name": "data", "size": "20Gi" }])),
+        ] {
+            let error = planned(|_, worker| worker["spec"]["pools"][0][field] = value).unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                format!(
+                    "pool \"worker\": the local cloud has no volumes, its machines write to the host's disk; remove {field}"
+                )
+            );
+            assert_eq!(error.codes(), [ErrorCode::ConfigurationProblem]);
+        }
         let error = planned(|_, worker| worker["spec"]["infrastructureProviderStatus"] = Value::Null).unwrap_err();
         assert_eq!(error.to_string(), "spec.infrastructureProviderStatus is not set");
     }

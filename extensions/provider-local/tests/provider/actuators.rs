@@ -147,7 +147,7 @@ async fn a_used_up_quota_has_its_code() {
     assert_eq!(error.unwrap_err().codes(), [KnownCause::InfraQuotaExceeded]);
 }
 
-fn route(destination: &str, via: &str) -> RouteSpec {
+pub(crate) fn route(destination: &str, via: &str) -> RouteSpec {
     RouteSpec {
         network: NAMESPACE.to_owned(),
         destination: destination.parse().unwrap(),
@@ -155,7 +155,7 @@ fn route(destination: &str, via: &str) -> RouteSpec {
     }
 }
 
-fn balancer(network: &str) -> LoadBalancerSpec {
+pub(crate) fn balancer(network: &str) -> LoadBalancerSpec {
     LoadBalancerSpec {
         network: network.to_owned(),
         ports: Vec::new(),
@@ -401,6 +401,35 @@ async fn a_node_is_told_of_its_machine_and_its_pods_are_reached() {
     let writes = shoot.cluster.writes().len();
     shoot.pass().await.unwrap();
     assert_eq!(shoot.cluster.writes().len(), writes, "{:?}", shoot.cluster.writes());
+}
+
+#[tokio::test]
+async fn a_node_whose_pods_cannot_be_reached_says_so_and_why() {
+    let shoot = shoot();
+    let network = |shoot: &Shoot| {
+        let node = shoot.cluster.get(NODE).unwrap();
+        let conditions = node["status"]["conditions"].as_array().unwrap().clone();
+        conditions
+            .into_iter()
+            .find(|condition| condition["type"] == "NetworkUnavailable")
+            .unwrap()
+    };
+    shoot.cloud.0.lock().refuse_extras = Some(ErrorCode::QuotaExceeded);
+    let error = shoot.pass().await.unwrap_err();
+    assert_eq!(error.to_string(), "failed to make the route a");
+    let condition = network(&shoot);
+    assert_eq!(
+        (&condition["status"], &condition["reason"]),
+        (&json!("True"), &json!("NoRouteCreated"))
+    );
+    let message = condition["message"].as_str().unwrap();
+    assert!(message.starts_with("failed to make the route a: "), "{message}");
+    let writes = shoot.cluster.writes().len();
+    shoot.pass().await.unwrap_err();
+    assert_eq!(shoot.cluster.writes().len(), writes, "said once");
+    shoot.cloud.0.lock().refuse_extras = None;
+    shoot.pass().await.unwrap();
+    assert_eq!(network(&shoot)["status"], "False");
 }
 
 #[tokio::test]

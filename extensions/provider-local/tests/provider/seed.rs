@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use crate::support::MemoryCloud;
 
-fn record(kind: &str, values: &[&str]) -> DnsRecord {
+pub(crate) fn record(kind: &str, values: &[&str]) -> DnsRecord {
     serde_json::from_value(json!({
         "metadata": { "namespace": "shoot--dev--first", "name": "external" },
         "spec": {

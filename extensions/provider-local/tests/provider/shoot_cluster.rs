@@ -3,7 +3,7 @@
 use std::{os::unix::fs::PermissionsExt as _, path::Path, sync::Arc, time::Duration};
 
 use api::extensions::v1alpha1::ControlPlane;
-use cloud_client::MachineSpec;
+use cloud_client::{ErrorCode, MachineSpec};
 use controller::fake::FakeCluster;
 use extensions_provider_local::{
     ControlPlaneActuator, bridge_network,
@@ -12,11 +12,11 @@ use extensions_provider_local::{
 use extensions_sdk::{Actuator as _, Request, machine::cluster_tags};
 use k8s_openapi::{
     ByteString,
-    api::core::v1::{Node, Secret, Service},
+    api::core::v1::{Event, Node, Secret, Service},
 };
 use kube::{
     Api, Client, ResourceExt as _,
-    api::{DeleteParams, PostParams},
+    api::{DeleteParams, ListParams, PostParams},
 };
 use lib_clock::SystemClock;
 use serde_json::{Value, json};
@@ -199,7 +199,28 @@ async fn a_service_is_served(shoot: &Shoot, cloud: &MemoryCloud) {
         "spec": { "type": "LoadBalancer", "selector": { "app": "web" }, "ports": [{ "port": 80 }] },
     });
     let service = serde_json::from_value(service).unwrap();
+    // What the cloud says no to, its user reads; and when it can be done, it is done.
+    cloud.0.lock().refuse_extras = Some(ErrorCode::QuotaExceeded);
     services.create(&PostParams::default(), &service).await.unwrap();
+    let events: Api<Event> = Api::namespaced(shoot.client.clone(), "default");
+    eventually(DEADLINE, "an Event that says why there is no address", || async {
+        let found = events
+            .list(&ListParams::default())
+            .await
+            .map_err(|error| error.to_string())?;
+        let told = |event: &Event| {
+            event.involved_object.name.as_deref() == Some("web")
+                && event.type_.as_deref() == Some("Warning")
+                && event.reason.as_deref() == Some("SyncLoadBalancerFailed")
+                && event
+                    .message
+                    .as_deref()
+                    .is_some_and(|text| text.starts_with("failed to make the load balancer "))
+        };
+        ready_when(found.items.iter().any(told), || format!("{:?}", found.items))
+    })
+    .await;
+    cloud.0.lock().refuse_extras = None;
     eventually(DEADLINE, "the Service to have an address", || async {
         let service = services.get("web").await.map_err(|error| error.to_string())?;
         let status = serde_json::to_value(service.status).unwrap_or_default();

@@ -28,6 +28,8 @@ pub(crate) struct Inner {
     pub(crate) machines: BTreeMap<String, MachineSpec>,
     pub(crate) balancers: BTreeMap<String, LoadBalancerSpec>,
     pub(crate) refuse: Option<ErrorCode>,
+    /// Refuses what its users are given beyond their machines: routes and load balancers.
+    pub(crate) refuse_extras: Option<ErrorCode>,
     pub(crate) phase: Phase,
     pub(crate) puts: usize,
 }
@@ -195,6 +197,9 @@ impl Cloud for MemoryCloud {
             let taken = |(other, present): (&String, &RouteSpec)| {
                 other != name && present.network == spec.network && present.destination == spec.destination
             };
+            if let Some(code) = inner.refuse_extras {
+                return Err(refusal(code));
+            }
             if inner.routes.iter().any(taken) {
                 return Err(refusal(ErrorCode::Conflict));
             }
@@ -254,6 +259,9 @@ impl Cloud for MemoryCloud {
 
     async fn put_load_balancer(&self, name: &str, spec: &LoadBalancerSpec) -> Result<LoadBalancer, CloudError> {
         self.act(|inner| {
+            if let Some(code) = inner.refuse_extras {
+                return Err(refusal(code));
+            }
             inner.puts += 1;
             inner.balancers.insert(name.to_owned(), spec.clone());
             inner.balancer(name).ok_or_else(|| refusal(ErrorCode::Internal))

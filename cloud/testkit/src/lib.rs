@@ -1,8 +1,17 @@
 //! A landscape of a test: its daemon is a process of its own, so that it can be killed, and nothing of it survives the test.
+//!
+//! Only tests import this crate. It needs root, and the machine image, which it builds if it is not in the cache. A test program
+//! that uses it has a test named `daemon` that calls [`be_daemon_if_told_so`]: the daemon is the test program once more.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test fails by panicking, and its helpers with it"
+)]
 
 use std::{
     fs::File,
-    future::Future,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -10,11 +19,12 @@ use std::{
 use cloud_client::{CONSOLE_TAIL, Client, Info, LoadBalancerPort, Protocol, connect_through_proxy};
 use cloud_daemon::{Arguments, Catalog, Landscape, image};
 use lib_error_chain::ErrorChain;
+use nix::sched::{CloneFlags, setns};
 use tokio::io::AsyncReadExt;
 use tokio_util::sync::CancellationToken;
 
 /// For everything that takes less than a second on an idle machine.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+pub const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Tells the test binary to be the daemon of this landscape.
 const DAEMON_OF: &str = "CLOUD_TEST_DAEMON_OF";
@@ -22,17 +32,21 @@ const DAEMON_OF: &str = "CLOUD_TEST_DAEMON_OF";
 /// Tells it the quotas of this landscape.
 const QUOTAS: &str = "CLOUD_TEST_QUOTAS";
 
-pub(crate) struct TestLandscape {
-    pub(crate) name: Landscape,
-    pub(crate) client: Client,
-    /// `machines=2,networks=1`.
-    pub(crate) quotas: &'static str,
+/// A landscape of a test, torn down when it is dropped.
+#[derive(Debug)]
+pub struct TestLandscape {
+    /// Its name.
+    pub name: Landscape,
+    /// A client on the host.
+    pub client: Client,
+    /// What its daemon allows: `machines=2,networks=1`.
+    pub quotas: &'static str,
     daemon: Option<Child>,
 }
 
 impl TestLandscape {
     /// A landscape that is not there yet; what an earlier test run left is removed.
-    pub(crate) fn new(name: &str) -> Self {
+    pub fn new(name: &str) -> Self {
         image::build(&image::default_cache(), &|_| {}).unwrap();
         let name: Landscape = name.parse().unwrap();
         cloud_daemon::teardown(&name).unwrap();
@@ -46,7 +60,7 @@ impl TestLandscape {
     }
 
     /// The same landscape in other hands, which must not tear it down: see [`Self::forget`].
-    pub(crate) fn second(other: &Self) -> Self {
+    pub fn second(other: &Self) -> Self {
         Self {
             name: other.name.clone(),
             client: other.client.clone(),
@@ -55,18 +69,21 @@ impl TestLandscape {
         }
     }
 
-    pub(crate) fn forget(mut self) {
+    /// Leaves the landscape to its first owner.
+    pub fn forget(mut self) {
         self.daemon = None;
         std::mem::forget(self);
     }
 
-    pub(crate) async fn start(name: &str) -> Self {
+    /// A new landscape whose daemon answers.
+    pub async fn start(name: &str) -> Self {
         let mut landscape = Self::new(name);
         landscape.start_daemon().await;
         landscape
     }
 
-    pub(crate) async fn start_daemon(&mut self) -> Info {
+    /// Starts the daemon, and waits until it answers.
+    pub async fn start_daemon(&mut self) -> Info {
         self.spawn_daemon();
         let client = self.client.clone();
         eventually("the daemon answers", || async {
@@ -76,12 +93,13 @@ impl TestLandscape {
     }
 
     /// This very program again, as the daemon. See [`be_daemon_if_told_so`].
-    pub(crate) fn spawn_daemon(&mut self) -> &mut Child {
+    pub fn spawn_daemon(&mut self) -> &mut Child {
         // Port 0: several test landscapes live side by side.
         self.spawn_daemon_with_proxy_on(0)
     }
 
-    pub(crate) fn spawn_daemon_with_proxy_on(&mut self, port: u16) -> &mut Child {
+    /// The same with a port for its proxy.
+    pub fn spawn_daemon_with_proxy_on(&mut self, port: u16) -> &mut Child {
         let log = File::options().create(true).append(true).open(self.log()).unwrap();
         let child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "daemon", "--nocapture"])
@@ -95,24 +113,43 @@ impl TestLandscape {
         self.daemon.insert(child)
     }
 
-    pub(crate) fn log(&self) -> String {
+    /// Where the daemon's log is while the landscape lives.
+    pub fn log(&self) -> String {
         format!("{}/cloud-test-{}.log", std::env::temp_dir().display(), self.name)
     }
 
     /// SIGKILL: no destructor, no last write.
-    pub(crate) fn kill_daemon(&mut self) {
+    pub fn kill_daemon(&mut self) {
         if let Some(mut daemon) = self.daemon.take() {
             daemon.kill().unwrap();
             daemon.wait().unwrap();
         }
     }
 
-    pub(crate) fn domain(&self) -> String {
+    /// Under which the landscape's names lie.
+    pub fn domain(&self) -> String {
         format!("{}.kubeception.internal", self.name)
     }
 
+    /// Runs the future where the cloud's API has its address: what it dials is dialed as from a pod or a machine.
+    ///
+    /// The calling thread waits for it; the daemon is another process.
+    pub fn inside<T, F>(&self, future: impl FnOnce() -> F + Send + 'static) -> T
+    where
+        T: Send + 'static,
+        F: Future<Output = T>,
+    {
+        let namespace = File::open(format!("/run/kubeception/{}/netns/backbone", self.name)).unwrap();
+        let thread = std::thread::spawn(move || {
+            setns(namespace, CloneFlags::CLONE_NEWNET).unwrap();
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.unwrap().block_on(future())
+        });
+        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
+
     /// Tears down without asking the daemon, and checks that nothing is left.
-    pub(crate) fn tear_down(&mut self) -> Vec<String> {
+    pub fn tear_down(&mut self) -> Vec<String> {
         // The test is the daemon's parent: somebody must collect it when the tear-down ends it.
         let daemon = self
             .daemon
@@ -150,7 +187,7 @@ impl Drop for TestLandscape {
 }
 
 /// The body of the test `daemon`, which is no test: in a process started for it, it runs the cloud until SIGTERM.
-pub(crate) fn be_daemon_if_told_so() {
+pub fn be_daemon_if_told_so() {
     let Ok(wish) = std::env::var(DAEMON_OF) else {
         return;
     };
@@ -192,7 +229,7 @@ pub(crate) fn be_daemon_if_told_so() {
 }
 
 /// Waits for a state, and tells the last one seen if it does not come.
-pub(crate) async fn eventually<T, F>(what: &str, mut look: impl FnMut() -> F) -> T
+pub async fn eventually<T, F>(what: &str, mut look: impl FnMut() -> F) -> T
 where
     F: Future<Output = Result<T, String>>,
 {
@@ -206,7 +243,8 @@ where
     }
 }
 
-pub(crate) fn backend_port(port: u16, backend_port: u16) -> LoadBalancerPort {
+/// A TCP port of a load balancer.
+pub fn backend_port(port: u16, backend_port: u16) -> LoadBalancerPort {
     LoadBalancerPort {
         protocol: Protocol::Tcp,
         port,
@@ -214,7 +252,8 @@ pub(crate) fn backend_port(port: u16, backend_port: u16) -> LoadBalancerPort {
     }
 }
 
-pub(crate) async fn console(client: &Client, machine: &str) -> String {
+/// The machine's console, once its user data has said `done`.
+pub async fn console(client: &Client, machine: &str) -> String {
     eventually("the user data has run", || async {
         let console = client
             .console(machine, CONSOLE_TAIL)
@@ -229,15 +268,16 @@ pub(crate) async fn console(client: &Client, machine: &str) -> String {
     .await
 }
 
+/// What follows `<what>: ` in the console.
 #[track_caller]
-pub(crate) fn saw(console: &str, what: &str) -> String {
+pub fn saw(console: &str, what: &str) -> String {
     let prefix = format!("{what}: ");
     let line = console.lines().find_map(|line| line.strip_prefix(&prefix));
     line.unwrap_or_else(|| panic!("no {what} in:\n{console}")).to_owned()
 }
 
 /// What a command says inside a machine.
-pub(crate) fn in_machine(landscape: &str, machine: &str, command: &[&str]) -> String {
+pub fn in_machine(landscape: &str, machine: &str, command: &[&str]) -> String {
     let root = format!("/run/kubeception/{landscape}/runc");
     let output = Command::new("runc")
         .args(["--root", &root, "exec", machine])
@@ -247,7 +287,8 @@ pub(crate) fn in_machine(landscape: &str, machine: &str, command: &[&str]) -> St
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
-pub(crate) async fn read_through_proxy(info: &Info, host: &str, port: u16) -> Result<String, String> {
+/// All that a service says when it is dialed through the landscape's proxy.
+pub async fn read_through_proxy(info: &Info, host: &str, port: u16) -> Result<String, String> {
     let mut stream = connect_through_proxy(info.proxy, host, port, DEADLINE)
         .await
         .map_err(|error| error.to_string())?;
@@ -260,7 +301,7 @@ pub(crate) async fn read_through_proxy(info: &Info, host: &str, port: u16) -> Re
 }
 
 /// What a tear-down must leave as it was. Limits and mounts of other landscapes come and go meanwhile: see `leftovers` for ours.
-pub(crate) fn host_state() -> Vec<String> {
+pub fn host_state() -> Vec<String> {
     [
         ["ip", "-brief", "link"],
         ["nft", "list", "ruleset"],
@@ -275,13 +316,13 @@ pub(crate) fn host_state() -> Vec<String> {
 }
 
 /// What a service on a machine says when it is dialed from another; nothing if it cannot be reached.
-pub(crate) fn dial(landscape: &str, from: &str, to: impl std::fmt::Display, port: u16) -> String {
+pub fn dial(landscape: &str, from: &str, to: impl std::fmt::Display, port: u16) -> String {
     let target = format!("TCP:{to}:{port},connect-timeout=1");
     in_machine(landscape, from, &["socat", "-T5", "-", &target])
 }
 
 /// Answers on ports 8000 and 9000 with the machine's name and the address that it sees.
-pub(crate) const SERVICES: &str = r#"#!/bin/sh
+pub const SERVICES: &str = r#"#!/bin/sh
 set -eu
 for port in 8000 9000; do
     systemd-run --quiet --unit=hello-$port socat TCP-LISTEN:$port,fork,reuseaddr SYSTEM:'echo $(hostname) sees $SOCAT_PEERADDR'
