@@ -100,6 +100,17 @@ impl Directories {
         Ok(true)
     }
 
+    /// Removes the volume's directory if there is nothing in it.
+    pub async fn remove_empty(&self, name: &VolumeName) -> Result<(), DirectoryError> {
+        let path = self.root.join(name.as_str());
+        match fs::remove_dir(&path).await {
+            Err(error) if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::DirectoryNotEmpty) => {
+                Err(failed("remove")(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Whether the directory is there; an error if something else is, a link for example.
     async fn existing(&self, path: &Path) -> Result<bool, DirectoryError> {
         match fs::symlink_metadata(path).await {
@@ -165,6 +176,21 @@ mod tests {
         assert!(directories.remove(&name("pvc-1")).await.unwrap());
         assert!(!path.exists());
         assert!(!directories.remove(&name("pvc-1")).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn only_an_empty_directory_goes_without_a_word() {
+        let root = tempfile::tempdir().unwrap();
+        let directories = Directories::new(root.path());
+        for volume in ["pvc-1", "pvc-2"] {
+            directories.create(&name(volume)).await.unwrap();
+        }
+        std::fs::write(root.path().join("pvc-2/data"), "precious").unwrap();
+        for volume in ["pvc-1", "pvc-2", "pvc-3"] {
+            directories.remove_empty(&name(volume)).await.unwrap();
+        }
+        assert!(!root.path().join("pvc-1").exists());
+        assert!(root.path().join("pvc-2/data").exists());
     }
 
     #[tokio::test]

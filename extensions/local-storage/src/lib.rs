@@ -1,7 +1,7 @@
 //! Provisions node-local directories as `local` volumes.
 //!
-//! In: claims of a StorageClass whose provisioner is [`PROVISIONER`] and that were given a node. Out: a directory on that
-//! node, a PersistentVolume bound to the claim and to the node; and, once the claim is gone, neither. One instance works
+//! In: claims of a StorageClass whose provisioner is [`PROVISIONER`]: the scheduler gave them a node, or, where the class binds at
+//! once, they are given one by lot. Out: a directory on that node, a PersistentVolume bound to the claim and to the node; and, once the claim is gone, neither. One instance works
 //! for one node, on a directory of the host that is mounted into its pod; of volumes whose node is gone, any instance removes the
 //! object. Absent: quotas, snapshots, expansion.
 //!
@@ -19,5 +19,5 @@ pub use self::{
     directories::{Directories, DirectoryError, VolumeName},
     plan::PROVISIONER,
     process::{Arguments, Error, run},
-    reconcile::{Provisioner, ProvisionerOptions, ReconcileError},
+    reconcile::{Provisioned, Provisioner, ProvisionerOptions, ReconcileError},
 };

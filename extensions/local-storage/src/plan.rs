@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path};
 use k8s_openapi::{
     api::{
         core::v1::{
-            LocalVolumeSource, NodeSelector, NodeSelectorRequirement, NodeSelectorTerm, ObjectReference,
+            LocalVolumeSource, Node, NodeSelector, NodeSelectorRequirement, NodeSelectorTerm, ObjectReference,
             PersistentVolume, PersistentVolumeClaim, PersistentVolumeSpec, VolumeNodeAffinity,
             VolumeResourceRequirements,
         },
@@ -13,6 +13,7 @@ use k8s_openapi::{
     },
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
+use sha2::{Digest as _, Sha256};
 
 use crate::directories::VolumeName;
 
@@ -48,19 +49,56 @@ pub enum Impossible {
     NoRequest,
 }
 
-/// Whether the claim waits for a volume from us, on this node.
-pub(crate) fn is_ours(claim: &PersistentVolumeClaim, node: &str) -> bool {
+/// Whose turn it is to give a claim its volume.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// Not ours: the claim has its volume, goes, is another provisioner's, or waits for another node.
+    Nobodys,
+    /// Ours: the scheduler chose this node for the claim's pod.
+    Ours,
+    /// Nobody chose a node: none is chosen before the claim has a pod, or its class does not wait for one.
+    AnyNodes,
+}
+
+/// Whose turn it is, as far as the claim says it.
+pub(crate) fn turn(claim: &PersistentVolumeClaim, node: &str) -> Turn {
     let annotation = |key: &str| claim.metadata.annotations.as_ref()?.get(key).map(String::as_str);
     let unbound = claim
         .spec
         .as_ref()
         .is_some_and(|spec| spec.volume_name.as_deref().unwrap_or_default().is_empty());
-    claim.metadata.deletion_timestamp.is_none()
+    let waits = claim.metadata.deletion_timestamp.is_none()
         && unbound
         && STORAGE_PROVISIONER
             .iter()
-            .any(|key| annotation(key) == Some(PROVISIONER))
-        && annotation(SELECTED_NODE) == Some(node)
+            .any(|key| annotation(key) == Some(PROVISIONER));
+    match annotation(SELECTED_NODE) {
+        _ if !waits => Turn::Nobodys,
+        Some(selected) if selected == node => Turn::Ours,
+        Some(_) => Turn::Nobodys,
+        None => Turn::AnyNodes,
+    }
+}
+
+/// Whether volumes of the class are made for claims that no pod uses yet (Kubernetes' default).
+pub(crate) fn binds_at_once(class: &StorageClass) -> bool {
+    class.volume_binding_mode.as_deref().unwrap_or("Immediate") == "Immediate"
+}
+
+/// The node for a volume that does not wait for a pod: one that takes pods, drawn by the claim's uid, so that the instances on
+/// all nodes agree without a word, and every node gets its share.
+pub(crate) fn draw<'n>(claim: &PersistentVolumeClaim, nodes: &'n [Node]) -> Option<&'n str> {
+    let uid = claim.metadata.uid.as_deref().unwrap_or_default();
+    let names = nodes.iter().filter(|node| takes_pods(node));
+    let names = names.filter_map(|node| node.metadata.name.as_deref());
+    names.max_by_key(|name| Sha256::digest(format!("{uid} {name}")))
+}
+
+fn takes_pods(node: &Node) -> bool {
+    let spec = node.spec.as_ref();
+    let closed = spec.is_some_and(|spec| spec.unschedulable == Some(true));
+    let taints = spec.and_then(|spec| spec.taints.as_deref()).unwrap_or_default();
+    !closed && !taints.iter().any(|taint| taint.effect != "PreferNoSchedule")
 }
 
 /// The node that volumes lie on.
@@ -160,13 +198,18 @@ pub(crate) struct Removal {
     pub(crate) claim_uid: String,
 }
 
+/// Whether the volume lies on this node.
+pub(crate) fn is_here(volume: &PersistentVolume, node: &NodeIdentity) -> bool {
+    let affinity = volume.spec.as_ref().and_then(|spec| spec.node_affinity.as_ref());
+    affinity == Some(&only_on(node))
+}
+
 /// Whether the volume is one of ours, on this node, that was released to be deleted.
 ///
 /// Everything must fit: its name, its path, its node. A volume that somebody made by hand, with a path of his own, is
 /// never removed.
 pub(crate) fn removal_of(volume: &PersistentVolume, node: &NodeIdentity, host_root: &Path) -> Option<Removal> {
-    let here = volume.spec.as_ref()?.node_affinity.as_ref() == Some(&only_on(node));
-    released(volume, host_root).filter(|_| here)
+    released(volume, host_root).filter(|_| is_here(volume, node))
 }
 
 /// The same for a volume on another node, with that node's label `kubernetes.io/hostname`.
@@ -252,25 +295,68 @@ mod tests {
 
     #[test]
     fn a_claim_is_ours_once_it_shall_be_provisioned_on_our_node() {
-        assert!(is_ours(&claim(|_| {}), "seed"));
-        assert!(!is_ours(&claim(|_| {}), "other"));
-        let changes: [fn(&mut Value); 4] = [
+        assert_eq!(turn(&claim(|_| {}), "seed"), Turn::Ours);
+        assert_eq!(turn(&claim(|_| {}), "other"), Turn::Nobodys);
+        let unchosen = claim(|claim| {
+            claim["metadata"]["annotations"] =
+                json!({ "volume.kubernetes.io/storage-provisioner": "local-storage.kubeception.dev" });
+        });
+        assert_eq!(turn(&unchosen, "seed"), Turn::AnyNodes);
+        let changes: [fn(&mut Value); 3] = [
             |claim| claim["metadata"]["annotations"] = json!({ "volume.kubernetes.io/selected-node": "seed" }),
-            |claim| claim["metadata"]["annotations"]["volume.kubernetes.io/selected-node"] = Value::Null,
             |claim| claim["spec"]["volumeName"] = json!("pv"),
             |claim| claim["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z"),
         ];
         for change in changes {
-            let mut value = serde_json::to_value(claim(|_| {})).unwrap();
-            change(&mut value);
-            if let Some(annotations) = value["metadata"]["annotations"].as_object_mut() {
-                annotations.retain(|_, value| !value.is_null());
-            }
-            assert!(
-                !is_ours(&serde_json::from_value(value.clone()).unwrap(), "seed"),
-                "{value}"
-            );
+            assert_eq!(turn(&claim(change), "seed"), Turn::Nobodys);
         }
+    }
+
+    fn nodes(names: &[&str], spec: &Value) -> Vec<Node> {
+        let node = |name: &&str| serde_json::from_value(json!({ "metadata": { "name": name }, "spec": spec })).unwrap();
+        names.iter().map(node).collect()
+    }
+
+    #[test]
+    fn all_instances_draw_the_same_node_and_every_node_has_its_share() {
+        let (one, other) = (nodes(&["a", "b", "c"], &json!({})), nodes(&["c", "b", "a"], &json!({})));
+        let mut shares = BTreeMap::new();
+        for index in 0..60 {
+            let claim = claim(|claim| claim["metadata"]["uid"] = json!(format!("{UID}-{index}")));
+            let drawn = draw(&claim, &one).unwrap();
+            assert_eq!(draw(&claim, &other), Some(drawn));
+            *shares.entry(drawn.to_owned()).or_insert(0) += 1;
+        }
+        assert!(
+            shares.len() == 3 && shares.values().all(|share| *share > 5),
+            "{shares:?}"
+        );
+    }
+
+    #[test]
+    fn nodes_that_take_no_pods_get_no_volumes() {
+        let claim = claim(|_| {});
+        for closed in [
+            json!({ "unschedulable": true }),
+            json!({ "taints": [{ "key": "node.kubernetes.io/not-ready", "effect": "NoSchedule" }] }),
+            json!({ "taints": [{ "key": "a", "effect": "NoExecute" }] }),
+        ] {
+            let mut all = nodes(&["a", "b", "c"], &closed);
+            assert_eq!(draw(&claim, &all), None, "{closed}");
+            let reluctant = json!({ "taints": [{ "key": "a", "effect": "PreferNoSchedule" }] });
+            all.extend(nodes(&["d"], &reluctant));
+            assert_eq!(draw(&claim, &all), Some("d"), "{closed}");
+        }
+    }
+
+    #[test]
+    fn classes_wait_only_if_they_say_so() {
+        let class = |mode: Option<&str>| StorageClass {
+            volume_binding_mode: mode.map(str::to_owned),
+            ..StorageClass::default()
+        };
+        assert!(binds_at_once(&class(None)) && binds_at_once(&class(Some("Immediate"))));
+        assert!(!binds_at_once(&class(Some("WaitForFirstConsumer"))));
     }
 
     #[test]

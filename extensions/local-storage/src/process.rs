@@ -25,7 +25,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::reconcile::{Provisioner, ProvisionerOptions, ReconcileError};
+use crate::reconcile::{Provisioned, Provisioner, ProvisionerOptions, ReconcileError};
 
 /// Flags of the process `local-storage-provisioner`.
 #[derive(Clone, Debug, clap::Args)]
@@ -64,6 +64,9 @@ pub enum Error {
 /// How long the API server and the node are waited for.
 const START_DEADLINE: Duration = Duration::from_secs(60);
 
+/// A node that was drawn for a volume may be gone before it has made it.
+const DRAW_AGAIN: Duration = Duration::from_secs(30);
+
 struct Context {
     provisioner: Provisioner,
     failures: Failures,
@@ -95,14 +98,20 @@ pub async fn run(arguments: Arguments, shutdown: CancellationToken) -> Result<()
         Arc::clone(&context),
         &shutdown,
         |claim: Arc<PersistentVolumeClaim>, context: Arc<Context>| async move {
-            context.provisioner.provision(&claim).await
+            match context.provisioner.provision(&claim).await? {
+                Provisioned::Elsewhere => Ok(Action::requeue(DRAW_AGAIN)),
+                Provisioned::Here | Provisioned::NotOurs => Ok(Action::await_change()),
+            }
         },
     );
     let volumes = work(
         &client,
         context,
         &shutdown,
-        |volume: Arc<PersistentVolume>, context: Arc<Context>| async move { context.provisioner.reclaim(&volume).await },
+        |volume: Arc<PersistentVolume>, context: Arc<Context>| async move {
+            context.provisioner.reclaim(&volume).await?;
+            Ok(Action::await_change())
+        },
     );
     tokio::join!(claims, volumes);
     Ok(())
@@ -127,15 +136,15 @@ async fn work<K, F, R>(client: &Client, context: Arc<Context>, shutdown: &Cancel
 where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
     F: Fn(Arc<K>, Arc<Context>) -> R + Clone + Send + 'static,
-    R: Future<Output = Result<(), ReconcileError>> + Send + 'static,
+    R: Future<Output = Result<Action, ReconcileError>> + Send + 'static,
 {
     let reconcile = move |object: Arc<K>, context: Arc<Context>| {
         let reconcile = reconcile.clone();
         async move {
             let key = key(object.as_ref());
-            reconcile(object, Arc::clone(&context)).await?;
+            let next = reconcile(object, Arc::clone(&context)).await?;
             context.failures.succeeded(&key);
-            Ok(Action::await_change())
+            Ok(next)
         }
     };
     Controller::new(Api::<K>::all(client.clone()), watcher::Config::default())

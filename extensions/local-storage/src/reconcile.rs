@@ -24,8 +24,8 @@ use lib_error_chain::ErrorChain;
 use crate::{
     directories::{Directories, DirectoryError, VolumeName},
     plan::{
-        HOSTNAME_LABEL, Impossible, NodeIdentity, PROVISIONER, Removal, claim_reference, is_ours, removal_elsewhere,
-        removal_of, volume_name, volume_of,
+        HOSTNAME_LABEL, Impossible, NodeIdentity, PROVISIONER, Removal, Turn, binds_at_once, claim_reference, draw,
+        is_here, removal_elsewhere, removal_of, turn, volume_name, volume_of,
     },
 };
 
@@ -97,6 +97,17 @@ pub struct ProvisionerOptions {
     pub host_root: PathBuf,
 }
 
+/// What became of a claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Provisioned {
+    /// It has a volume on this node.
+    Here,
+    /// The volume will lie on a node that was drawn by lot: if that one goes first, lots are drawn again.
+    Elsewhere,
+    /// There is nothing to do until the claim changes.
+    NotOurs,
+}
+
 /// Provisions the volumes of one node.
 pub struct Provisioner {
     client: Client,
@@ -139,11 +150,22 @@ impl Provisioner {
     }
 
     /// Gives the claim its volume if it waits for one from us.
-    pub async fn provision(&self, claim: &PersistentVolumeClaim) -> Result<(), ReconcileError> {
-        if !is_ours(claim, &self.node.name) {
-            return Ok(());
-        }
-        let result = self.provision_new(claim).await;
+    pub async fn provision(&self, claim: &PersistentVolumeClaim) -> Result<Provisioned, ReconcileError> {
+        let class = match turn(claim, &self.node.name) {
+            Turn::Nobodys => return Ok(Provisioned::NotOurs),
+            Turn::Ours => self.class_of(claim).await?,
+            Turn::AnyNodes => {
+                let class = self.class_of(claim).await?;
+                if !binds_at_once(&class) {
+                    return Ok(Provisioned::NotOurs);
+                }
+                if !self.is_drawn(claim).await? {
+                    return Ok(Provisioned::Elsewhere);
+                }
+                class
+            }
+        };
+        let result = self.provision_new(claim, &class).await;
         let (kind, reason, note) = match &result {
             Ok(name) => (
                 EventType::Normal,
@@ -153,12 +175,22 @@ impl Provisioner {
             Err(error) => (EventType::Warning, "ProvisioningFailed", ErrorChain(error).to_string()),
         };
         self.tell(&claim_reference(claim), kind, reason, note).await;
-        result.map(drop)
+        result.map(|_| Provisioned::Here)
     }
 
-    async fn provision_new(&self, claim: &PersistentVolumeClaim) -> Result<String, ReconcileError> {
-        let class = self.class_of(claim).await?;
-        let volume = volume_of(claim, &class, &self.node, &self.host_root).map_err(ReconcileError::Impossible)?;
+    async fn is_drawn(&self, claim: &PersistentVolumeClaim) -> Result<bool, ReconcileError> {
+        let nodes: Api<Node> = Api::all(self.client.clone());
+        let nodes = nodes.list(&ListParams::default()).await;
+        let nodes = nodes.map_err(failed("list the nodes"))?;
+        Ok(draw(claim, &nodes.items) == Some(self.node.name.as_str()))
+    }
+
+    async fn provision_new(
+        &self,
+        claim: &PersistentVolumeClaim,
+        class: &StorageClass,
+    ) -> Result<String, ReconcileError> {
+        let volume = volume_of(claim, class, &self.node, &self.host_root).map_err(ReconcileError::Impossible)?;
         let name = volume_name(claim);
         let wrong = |source| ReconcileError::Directory {
             volume: name.clone(),
@@ -170,10 +202,29 @@ impl Provisioner {
         match api.create(&PostParams::default(), &volume).await {
             Ok(_) => tracing::info!(volume = %name, "provisioned"),
             // Made before a crash; its name is the claim's uid, so it is this claim's.
-            Err(error) if is_already_exists(&error) => {}
+            Err(error) if is_already_exists(&error) => self.forget_if_elsewhere(&api, &directory).await?,
             Err(error) => return Err(failed("create the volume")(error)),
         }
         Ok(name)
+    }
+
+    /// When nodes come and go while one is drawn, two instances may have drawn themselves: the volume is where the first one said,
+    /// and the other's directory, which no pod has seen, goes.
+    async fn forget_if_elsewhere(
+        &self,
+        api: &Api<PersistentVolume>,
+        directory: &VolumeName,
+    ) -> Result<(), ReconcileError> {
+        let volume = api.get_opt(directory.as_str()).await;
+        let volume = volume.map_err(failed("read the volume"))?;
+        if volume.is_none_or(|volume| is_here(&volume, &self.node)) {
+            return Ok(());
+        }
+        let removed = self.directories.remove_empty(directory).await;
+        removed.map_err(|source| ReconcileError::Directory {
+            volume: directory.as_str().to_owned(),
+            source,
+        })
     }
 
     async fn class_of(&self, claim: &PersistentVolumeClaim) -> Result<StorageClass, ReconcileError> {

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic")]
 
 use controller::fake::FakeCluster;
-use extensions_local_storage::{Provisioner, ProvisionerOptions, ReconcileError};
+use extensions_local_storage::{Provisioned, Provisioner, ProvisionerOptions, ReconcileError};
 use http::Method;
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
 use serde_json::{Value, json};
@@ -54,7 +54,7 @@ impl World {
         self.root.path().join("volumes").join(format!("pvc-{UID}"))
     }
 
-    async fn provision(&self) -> Result<(), ReconcileError> {
+    async fn provision(&self) -> Result<Provisioned, ReconcileError> {
         self.provisioner
             .provision(&self.cluster.get_as::<PersistentVolumeClaim>(CLAIM).unwrap())
             .await
@@ -112,6 +112,70 @@ async fn a_claim_gets_a_directory_and_a_volume_and_an_event() {
     );
     assert_eq!(volume["spec"]["claimRef"]["name"], "etcd");
     assert_eq!(world.events(), 1);
+}
+
+/// Nobody chose a node for the claim, and its class binds so.
+async fn undecided(mode: &str) -> World {
+    let world = world().await;
+    world.change(CLAIM, |claim| {
+        claim["metadata"]["annotations"] =
+            json!({ "volume.kubernetes.io/storage-provisioner": "local-storage.kubeception.dev" });
+    });
+    let class = "/apis/storage.k8s.io/v1/storageclasses/default";
+    world.change(class, |class| class["volumeBindingMode"] = json!(mode));
+    world
+}
+
+#[tokio::test]
+async fn a_claim_whose_class_binds_at_once_waits_for_no_pod() {
+    let world = undecided("Immediate").await;
+    assert_eq!(world.provision().await.unwrap(), Provisioned::Here);
+    assert!(world.directory().is_dir());
+    assert!(world.cluster.get(VOLUME).is_some());
+
+    let world = undecided("WaitForFirstConsumer").await;
+    assert_eq!(world.provision().await.unwrap(), Provisioned::NotOurs);
+    assert!(world.cluster.writes().is_empty());
+}
+
+#[tokio::test]
+async fn another_node_may_be_drawn_and_lots_are_drawn_again_when_it_goes() {
+    let world = undecided("Immediate").await;
+    // Among many nodes, ours is drawn for few claims: the first one that is another's is looked for.
+    let others = ["a", "b", "c", "d", "e", "f", "g", "h"];
+    for name in others {
+        world
+            .cluster
+            .insert(&json!({ "apiVersion": "v1", "kind": "Node", "metadata": { "name": name } }));
+    }
+    let mut provisioned = Provisioned::Here;
+    for index in 0..20 {
+        world.change(CLAIM, |claim| claim["metadata"]["uid"] = json!(format!("{index}")));
+        provisioned = world.provision().await.unwrap();
+        if provisioned == Provisioned::Elsewhere {
+            break;
+        }
+    }
+    assert_eq!(provisioned, Provisioned::Elsewhere);
+    for name in others {
+        world.change(&format!("/api/v1/nodes/{name}"), |node| {
+            node["spec"] = json!({ "unschedulable": true });
+        });
+    }
+    assert_eq!(world.provision().await.unwrap(), Provisioned::Here);
+}
+
+#[tokio::test]
+async fn a_volume_that_another_node_made_first_leaves_no_directory_here() {
+    let world = undecided("Immediate").await;
+    world.cluster.insert(&json!({
+        "apiVersion": "v1", "kind": "PersistentVolume", "metadata": { "name": format!("pvc-{UID}") },
+        "spec": { "nodeAffinity": { "required": { "nodeSelectorTerms": [{ "matchExpressions": [
+            { "key": "kubernetes.io/hostname", "operator": "In", "values": ["other.local"] },
+        ] }] } } },
+    }));
+    world.provision().await.unwrap();
+    assert!(!world.directory().exists());
 }
 
 #[tokio::test]

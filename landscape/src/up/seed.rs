@@ -8,7 +8,7 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Node;
 use kube::Api;
 use lib_error_chain::ErrorChain;
-use plan_system::{CloudController, Dns, LocalStorage, Proxy};
+use plan_system::{CloudController, Dns, LocalStorage, Proxy, VolumeBinding};
 use serde_json::Value;
 
 use super::cloud::tail;
@@ -89,6 +89,8 @@ pub(crate) async fn apply_system(phase: Phase) -> Result<(), UpError> {
         image: context.own_image()?.to_string(),
         provisioner: PROVISIONER.to_owned(),
         directory: VOLUMES.to_owned(),
+        // There is one node: where a volume goes is no question, and every control plane waits for its etcd.
+        binding: VolumeBinding::AtOnce,
     }));
     objects.extend(plan_system::plan_cloud_controller(&CloudController {
         image: context.own_image()?.to_string(),

@@ -25,7 +25,7 @@ pub use self::priority::plan_priority_classes;
 pub use self::proxy::{Proxy, plan_proxy};
 pub use self::reach::with_api_server;
 pub use self::roles::plan_roles;
-pub use self::storage::{LocalStorage, STORAGE_CLASS, plan_local_storage};
+pub use self::storage::{LocalStorage, VolumeBinding, plan_local_storage};
 
 /// An object to apply: its JSON, with `apiVersion` and `kind`.
 pub type Object = serde_json::Value;

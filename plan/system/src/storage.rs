@@ -10,8 +10,31 @@ use crate::object::{
 const NAME: &str = "local-storage-provisioner";
 const HEALTH_PORT: u16 = 8081;
 
-/// The name of the default storage class.
-pub const STORAGE_CLASS: &str = "local";
+/// When a volume is made, which a storage class cannot change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VolumeBinding {
+    /// When its pod is scheduled, where that one will run. The scheduler looks for the result once a second.
+    WithItsPod,
+    /// At once, on any node. Where there is only one, its pod starts a second or two earlier.
+    AtOnce,
+}
+
+impl VolumeBinding {
+    /// The name of the default storage class.
+    pub fn storage_class(self) -> &'static str {
+        match self {
+            Self::WithItsPod => "local",
+            Self::AtOnce => "local-at-once",
+        }
+    }
+
+    fn mode(self) -> &'static str {
+        match self {
+            Self::WithItsPod => "WaitForFirstConsumer",
+            Self::AtOnce => "Immediate",
+        }
+    }
+}
 
 /// What local storage needs to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,9 +45,11 @@ pub struct LocalStorage {
     pub provisioner: String,
     /// The folder of the node in which volumes are made.
     pub directory: String,
+    /// When they are made.
+    pub binding: VolumeBinding,
 }
 
-/// The default storage class and, as a DaemonSet, the provisioner: a volume is made where its pod will run.
+/// The default storage class and, as a DaemonSet, the provisioner.
 pub fn plan_local_storage(storage: &LocalStorage) -> Vec<Object> {
     vec![
         storage_class(storage),
@@ -44,12 +69,12 @@ fn storage_class(storage: &LocalStorage) -> Object {
         "apiVersion": "storage.k8s.io/v1",
         "kind": "StorageClass",
         "metadata": {
-            "name": STORAGE_CLASS,
+            "name": storage.binding.storage_class(),
             "annotations": {"storageclass.kubernetes.io/is-default-class": "true"},
         },
         "provisioner": storage.provisioner,
         "reclaimPolicy": "Delete",
-        "volumeBindingMode": "WaitForFirstConsumer",
+        "volumeBindingMode": storage.binding.mode(),
     })
 }
 
@@ -130,8 +155,29 @@ mod tests {
             image: "registry/kubeception:1".to_owned(),
             provisioner: "local.example.com".to_owned(),
             directory: "/var/lib/volumes".to_owned(),
+            binding: VolumeBinding::WithItsPod,
         });
         check_types(&objects);
         expect_test::expect_file!["../tests/golden/storage.yaml"].assert_eq(&to_yaml(&objects));
+    }
+
+    #[test]
+    fn the_binding_of_a_class_never_changes_so_each_has_its_name() {
+        let class = |binding| {
+            let objects = plan_local_storage(&LocalStorage {
+                image: String::new(),
+                provisioner: "local.example.com".to_owned(),
+                directory: "/var/lib/volumes".to_owned(),
+                binding,
+            });
+            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            (
+                text(&objects[0]["metadata"]["name"]),
+                text(&objects[0]["volumeBindingMode"]),
+            )
+        };
+        let (with_pod, at_once) = (class(VolumeBinding::WithItsPod), class(VolumeBinding::AtOnce));
+        assert_eq!(with_pod, ("local".to_owned(), "WaitForFirstConsumer".to_owned()));
+        assert_eq!(at_once, ("local-at-once".to_owned(), "Immediate".to_owned()));
     }
 }

@@ -4,7 +4,7 @@
 use std::{net::Ipv4Addr, time::Duration};
 
 use k8s_openapi::api::core::v1::Secret;
-use plan_system::{Dns, LocalStorage, Metrics, Proxy};
+use plan_system::{Dns, LocalStorage, Metrics, Proxy, VolumeBinding};
 use sha2::{Digest, Sha256};
 
 use super::{Context, ShootContext, ShootGraph, access};
@@ -140,6 +140,7 @@ fn storage(context: &ShootContext) -> Result<Vec<plan_system::Object>, TaskError
         image: image(context, "kubeception")?,
         provisioner: PROVISIONER.to_owned(),
         directory: VOLUMES.to_owned(),
+        binding: VolumeBinding::WithItsPod,
     });
     Ok(reaching(objects))
 }
