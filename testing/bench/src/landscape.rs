@@ -21,6 +21,8 @@ use serde_json::json;
 
 /// Longest that anything measured may take.
 const DEADLINE: Duration = Duration::from_secs(300);
+/// For one thing that is waited for: of many, each is looked at more seldom, or the looks would take the processors from what is
+/// measured.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 const NAMESPACE: &str = "garden-dev";
 /// A landscape of a person's may be up at the same time.
@@ -106,8 +108,8 @@ impl Clusters<'_> {
         let objects: Vec<DynamicObject> = names.iter().map(|name| shoot(name)).collect::<Result<_>>()?;
         let started = self.create(&objects).await?;
         let answers = names.iter().map(|name| async move {
-            let client = eventually(|| self.client_of_shoot(name)).await?;
-            eventually(|| ready(&client)).await?;
+            let client = eventually_one_of(names.len(), || self.client_of_shoot(name)).await?;
+            eventually_one_of(names.len(), || ready(&client)).await?;
             anyhow::Ok(started.elapsed())
         });
         batch(started, try_join_all(answers).await?)
@@ -152,7 +154,7 @@ impl Clusters<'_> {
     pub(crate) async fn wait_succeeded(&self, names: &[String], started: Instant) -> Result<Batch> {
         let shoots = &self.shoots();
         let succeeded = names.iter().map(|name| async move {
-            eventually(|| async move {
+            eventually_one_of(names.len(), || async move {
                 let shoot = shoots.get(name).await?;
                 let state = shoot.data["status"]["lastOperation"]["state"].as_str().unwrap_or("new");
                 ensure!(state == "Succeeded", "{name} is {state}");
@@ -176,7 +178,7 @@ impl Clusters<'_> {
         let namespaces = &self.namespaces();
         let gone = names.iter().map(|name| async move {
             let namespace = &format!("shoot--dev--{name}");
-            eventually(|| async move {
+            eventually_one_of(names.len(), || async move {
                 ensure!(shoots.get_opt(name).await?.is_none(), "{name} is still there");
                 ensure!(
                     namespaces.get_opt(namespace).await?.is_none(),
@@ -211,13 +213,19 @@ async fn ready(client: &Client) -> Result<()> {
 }
 
 /// Looks until it succeeds; on the deadline the last reason is the error.
-pub(crate) async fn eventually<T, F: Future<Output = Result<T>>>(mut look: impl FnMut() -> F) -> Result<T> {
+pub(crate) async fn eventually<T, F: Future<Output = Result<T>>>(look: impl FnMut() -> F) -> Result<T> {
+    eventually_one_of(1, look).await
+}
+
+/// The same for one of several that are waited for at once.
+async fn eventually_one_of<T, F: Future<Output = Result<T>>>(several: usize, mut look: impl FnMut() -> F) -> Result<T> {
+    let look_every = LOOK_EVERY * u32::try_from(several).unwrap_or(u32::MAX);
     let started = Instant::now();
     loop {
         match look().await {
             Ok(value) => return Ok(value),
             Err(error) if started.elapsed() > DEADLINE => return Err(error.context("gave up")),
-            Err(_) => tokio::time::sleep(LOOK_EVERY).await,
+            Err(_) => tokio::time::sleep(look_every).await,
         }
     }
 }

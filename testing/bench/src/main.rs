@@ -8,6 +8,7 @@ mod bare;
 mod ends;
 mod landscape;
 mod machines;
+mod processor;
 mod report;
 mod tunnel;
 
@@ -17,8 +18,12 @@ use clap::{Parser, ValueEnum};
 
 use crate::{
     landscape::{Clusters, Landscape},
+    processor::Watch,
     report::Report,
 };
+
+/// How many programs are named that take the processors' time.
+const PROGRAMS: usize = 15;
 
 /// Measures bring-up, creation and deletion of shoots, and the tunnel.
 #[derive(Debug, Parser)]
@@ -134,12 +139,21 @@ async fn without_machines(clusters: &Clusters<'_>, arguments: &Arguments, report
     if arguments.at_once == 0 {
         return Ok(());
     }
-    let names: Vec<String> = (0..arguments.at_once).map(|index| format!("many{index}")).collect();
+    at_once(clusters, arguments.at_once, report).await
+}
+
+/// Shoots created at once, and who works for them: on a machine whose processors are full, that is what decides.
+async fn at_once(clusters: &Clusters<'_>, count: u32, report: &mut Report) -> anyhow::Result<()> {
+    let names: Vec<String> = (0..count).map(|index| format!("many{index}")).collect();
+    let watch = Watch::start();
     let created = clusters.create_shoots(&names).await?;
     report.add("shoots created at once → half of them answer", created.median);
     report.add("shoots created at once → all of them answer", created.last);
     let succeeded = clusters.wait_succeeded(&names, created.started).await?;
     report.add("shoots created at once → all of them Succeeded", succeeded.last);
+    for (program, spent) in watch.stop()?.into_iter().take(PROGRAMS) {
+        report.add(&format!("  of the processors' time meanwhile: {program}"), spent);
+    }
     let deleted = clusters.delete_shoots(&names).await?;
     report.add("shoots deleted at once → nothing left", deleted.last);
     Ok(())
