@@ -1,4 +1,4 @@
-//! What is written: conditions with their times, and the label that sums them up. Pure.
+//! What is written: conditions with their times. Pure.
 
 use api::{
     constants,
@@ -93,24 +93,6 @@ fn is_being_created(status: &ShootStatus) -> bool {
         .is_none_or(|last| last.type_ == LastOperationType::Create && last.state != LastOperationState::Succeeded)
 }
 
-/// The label's value: the worst of all conditions and of the last operation.
-pub(crate) fn summary(status: &ShootStatus) -> &'static str {
-    let is = |wished: &ConditionStatus| status.conditions.iter().any(|condition| condition.status == *wished);
-    let failed = status
-        .last_operation
-        .as_ref()
-        .is_some_and(|last| matches!(last.state, LastOperationState::Failed | LastOperationState::Error));
-    if failed || is(&ConditionStatus::False) {
-        "unhealthy"
-    } else if is(&ConditionStatus::Unknown) {
-        "unknown"
-    } else if is(&ConditionStatus::Progressing) {
-        "progressing"
-    } else {
-        "healthy"
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use api::core::v1beta1::LastOperation;
@@ -188,26 +170,8 @@ mod tests {
         let mut creating = status(LastOperationType::Create, LastOperationState::Processing);
         write(&mut creating, &findings(&ConditionStatus::False), at(1));
         assert_eq!(creating.conditions[0].status, ConditionStatus::Progressing);
-        assert_eq!(summary(&creating), "progressing");
         let mut made = status(LastOperationType::Reconcile, LastOperationState::Processing);
         write(&mut made, &findings(&ConditionStatus::False), at(1));
-        assert_eq!(summary(&made), "unhealthy");
-    }
-
-    #[test]
-    fn the_label_is_the_worst_of_all() {
-        let mut status = status(LastOperationType::Create, LastOperationState::Succeeded);
-        assert_eq!(summary(&status), "healthy");
-        set(
-            &mut status.conditions,
-            "A",
-            finding(ConditionStatus::Progressing),
-            at(1),
-        );
-        assert_eq!(summary(&status), "progressing");
-        set(&mut status.conditions, "B", finding(ConditionStatus::Unknown), at(1));
-        assert_eq!(summary(&status), "unknown");
-        status.last_operation.as_mut().unwrap().state = LastOperationState::Error;
-        assert_eq!(summary(&status), "unhealthy");
+        assert_eq!(made.conditions[0].status, ConditionStatus::False);
     }
 }

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use api::{
-    constants::{self, GARDEN_ROLE, ROLE_CONTROL_PLANE},
+    constants::{GARDEN_ROLE, ROLE_CONTROL_PLANE},
     core::v1beta1::{ConditionStatus, LastOperationState, Shoot},
     druid::v1alpha1::Etcd,
     extensions::v1alpha1::Worker,
@@ -14,7 +14,7 @@ use futures::StreamExt;
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::{
     Api, Resource, ResourceExt,
-    api::{ListParams, Patch, PatchParams},
+    api::ListParams,
     runtime::{
         controller::{Action, Config, Controller},
         reflector::{ObjectRef, Store},
@@ -22,7 +22,6 @@ use kube::{
     },
 };
 use lib_error_chain::ErrorChain;
-use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -127,13 +126,10 @@ async fn look(shoot: Arc<Shoot>, queue: Arc<Queue>) -> Result<Action, CareError>
     let garden = queue.gardenlet.garden_client.clone();
     let project_namespace = shoot.namespace().unwrap_or_default();
     let writer = StatusWriter::new(garden, &project_namespace, &shoot.name_any());
-    let written = writer
+    writer
         .update(|status| conditions::write(status, &findings, now))
         .await
         .map_err(failed("write the conditions"))?;
-    if let Some(shoot) = written {
-        label(&queue.gardenlet, &shoot).await?;
-    }
     let healthy = findings.are_healthy();
     Ok(Action::requeue(if healthy {
         queue.gardenlet.settings.care_period
@@ -228,21 +224,4 @@ fn is_in_progress(shoot: &Shoot) -> bool {
         state,
         Some(LastOperationState::Processing | LastOperationState::Pending)
     )
-}
-
-/// The label sums the conditions up, so that users can select by it.
-async fn label(gardenlet: &Gardenlet, shoot: &Shoot) -> Result<(), CareError> {
-    let summary = conditions::summary(&shoot.status);
-    if shoot.labels().get(constants::SHOOT_STATUS).map(String::as_str) == Some(summary) {
-        return Ok(());
-    }
-    let api: Api<Shoot> = Api::namespaced(gardenlet.garden_client.clone(), &shoot.namespace().unwrap_or_default());
-    let body = json!({ "metadata": { "labels": { constants::SHOOT_STATUS: summary } } });
-    match api
-        .patch(&shoot.name_any(), &PatchParams::default(), &Patch::Merge(body))
-        .await
-    {
-        Err(error) if controller::error::is_not_found(&error) => Ok(()),
-        answer => answer.map(drop).map_err(failed("label the shoot")),
-    }
 }

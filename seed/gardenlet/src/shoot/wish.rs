@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use api::core::v1beta1::{KubeApiServerConfig, Seed, Shoot};
+use api::core::v1beta1::{KubeApiServerConfig, MachineUpdateStrategy, Seed, Shoot, Worker};
 use deploy::SecretsWish;
 use ipnet::IpNet;
 use plan_control_plane::{
@@ -56,7 +56,37 @@ pub(crate) fn check_supported(shoot: &Shoot) -> Result<(), TaskError> {
                 .to_owned(),
         );
     }
-    Ok(())
+    check_pools(&shoot.spec.provider.workers)
+}
+
+/// What of the pools this version can't do yet.
+fn check_pools(pools: &[Worker]) -> Result<(), TaskError> {
+    for (index, pool) in pools.iter().enumerate() {
+        let strategy = pool.update_strategy.as_ref();
+        // Machines would be replaced, and what is on their disks be lost: just what its user does not want.
+        if let Some(strategy) = strategy.filter(|strategy| **strategy != MachineUpdateStrategy::AutoRollingUpdate) {
+            return Err(TaskError::Unsupported(format!(
+                "spec.provider.workers[{index}].updateStrategy: {} is not supported yet; set it to AutoRollingUpdate, by which machines \
+                 are replaced, or remove it",
+                strategy.as_str()
+            )));
+        }
+    }
+    let runs_system_components = |pool: &Worker| {
+        let allowed = pool
+            .system_components
+            .as_ref()
+            .is_none_or(|components| components.allow);
+        allowed && pool.minimum > 0
+    };
+    if pools.is_empty() || pools.iter().any(runs_system_components) {
+        return Ok(());
+    }
+    Err(TaskError::Unsupported(
+        "spec.provider.workers: no pool that runs system components begins with a machine, and pools are not scaled by load yet; set \
+         minimum to 1 or more in one of them"
+            .to_owned(),
+    ))
 }
 
 /// The shoot's own networks.
@@ -227,7 +257,9 @@ fn api_server(config: KubeApiServerConfig) -> ApiServerOptions {
 
 #[cfg(test)]
 mod tests {
-    use api::core::v1beta1::{AdmissionPlugin, ControlPlane as ControlPlaneSettings, Hibernation};
+    use api::core::v1beta1::{
+        AdmissionPlugin, ControlPlane as ControlPlaneSettings, Hibernation, WorkerSystemComponents,
+    };
 
     use super::*;
 
@@ -262,6 +294,58 @@ mod tests {
             |shoot| shoot.spec.control_plane = ha(),
             "spec.controlPlane.highAvailability: ",
         );
+    }
+
+    fn pool(minimum: i32) -> Worker {
+        Worker {
+            minimum,
+            maximum: 3,
+            ..Worker::default()
+        }
+    }
+
+    #[test]
+    fn machines_are_not_replaced_where_they_shall_stay() {
+        for strategy in [
+            MachineUpdateStrategy::AutoInPlaceUpdate,
+            MachineUpdateStrategy::ManualInPlaceUpdate,
+        ] {
+            refused(
+                |shoot| {
+                    let second = Worker {
+                        update_strategy: Some(strategy.clone()),
+                        ..pool(1)
+                    };
+                    shoot.spec.provider.workers = vec![pool(1), second];
+                },
+                "spec.provider.workers[1].updateStrategy: ",
+            );
+        }
+        let mut shoot = Shoot::default();
+        shoot.spec.provider.workers = vec![Worker {
+            update_strategy: Some(MachineUpdateStrategy::AutoRollingUpdate),
+            ..pool(1)
+        }];
+        check_supported(&shoot).unwrap();
+    }
+
+    #[test]
+    fn a_cluster_begins_with_a_machine_for_its_system_components() {
+        refused(
+            |shoot| shoot.spec.provider.workers = vec![pool(0)],
+            "spec.provider.workers: ",
+        );
+        let elsewhere = Worker {
+            system_components: Some(WorkerSystemComponents { allow: false }),
+            ..pool(1)
+        };
+        refused(
+            |shoot| shoot.spec.provider.workers = vec![pool(0), elsewhere.clone()],
+            "spec.provider.workers: ",
+        );
+        let mut shoot = Shoot::default();
+        shoot.spec.provider.workers = vec![pool(0), elsewhere, pool(1)];
+        check_supported(&shoot).unwrap();
     }
 
     #[test]
