@@ -15,9 +15,9 @@ pub const MAX_COPIED_BYTES: usize = 3 * 1024 * 1024;
 /// Bytes that `copy` and `move` operations of one JSON patch may look at.
 const MAX_EXAMINED_BYTES: usize = 256 * 1024 * 1024;
 
-/// Depth of a patched document. The parser stops far earlier, but operations can stack what it let through, and a value
-/// that is too deep overflows the stack when it is dropped.
-const MAX_DEPTH: usize = 512;
+/// Depth of a patched document. Operations can stack what the parser let through, and what is then deeper than the parser
+/// reads (127) could be stored and never be read again.
+const MAX_DEPTH: usize = 100;
 
 /// A patch that cannot be applied.
 #[derive(Debug, thiserror::Error)]
@@ -99,6 +99,11 @@ pub fn merge_patch(document: &mut Value, patch: &[u8]) -> Result<(), PatchError>
 /// Applies a merge patch: objects field by field, `null` removes, all else replaces.
 pub fn merge(document: &mut Value, patch: &Value) {
     json_patch::merge(document, patch);
+}
+
+/// How many objects and lists lie within each other.
+pub(crate) fn depth(value: &Value) -> usize {
+    Size::of(value).depth
 }
 
 /// How large a value is.
@@ -227,5 +232,19 @@ mod tests {
             .collect();
         let error = json_patch(&mut document, json!(steps).to_string().as_bytes()).expect_err("too deep");
         assert!(matches!(error, PatchError::TooDeep), "{error}");
+    }
+
+    #[test]
+    fn what_a_patch_makes_can_be_read_again() {
+        let mut document = json!({"a": {}});
+        loop {
+            let before = document.to_string();
+            let step = json!([{"op": "add", "path": "/b", "value": {}}, {"op": "move", "from": "/a", "path": "/b/a"},
+                {"op": "move", "from": "/b", "path": "/a"}]);
+            if json_patch(&mut document, step.to_string().as_bytes()).is_err() {
+                serde_json::from_str::<Value>(&before).expect("the deepest document is readable");
+                return;
+            }
+        }
     }
 }

@@ -9,7 +9,8 @@ use serde_json::Value;
 use crate::{
     json::Empty,
     openapi::{OpenApi, Schema},
-    protobuf::{DecodeError, Protobuf, ProtobufValue, Reader, WireType, Writer},
+    patch::depth,
+    protobuf::{DecodeError, MAX_DEPTH, Protobuf, ProtobufValue, Reader, WireType, Writer},
 };
 
 /// Any JSON; `null` when absent.
@@ -72,6 +73,10 @@ impl Protobuf for RawExtension {
         } else {
             serde_json::from_slice(bytes).map_err(DecodeError::Json)?
         };
+        // Alone it could be parsed; within its object, which is stored as JSON, it could not.
+        if depth(&self.0) > MAX_DEPTH {
+            return Err(DecodeError::TooDeep);
+        }
         Ok(())
     }
 }
@@ -99,5 +104,19 @@ impl OpenApi for RawExtension {
 
     fn schema() -> Schema {
         Schema::any().describe("An object of another package.")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_not_be_read_again_is_not_taken() {
+        let nested = |depth: usize| (0..depth).fold(Value::Bool(true), |inner, _| Value::Array(vec![inner]));
+        let decoded = |depth| RawExtension::decode(&RawExtension(nested(depth)).encode());
+        assert_eq!(decoded(MAX_DEPTH).expect("deep enough").0, nested(MAX_DEPTH));
+        let error = decoded(MAX_DEPTH + 1).expect_err("too deep");
+        assert!(matches!(error, DecodeError::TooDeep), "{error}");
     }
 }

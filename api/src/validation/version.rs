@@ -36,7 +36,7 @@ pub(super) fn update(path: &Path, new: &str, old: &str, errors: &mut FieldErrors
             path,
             format!("version cannot be downgraded from {old} to {new}"),
         ));
-    } else if new_version.major > old_version.major || new_version.minor > old_version.minor + 1 {
+    } else if new_version.major > old_version.major || new_version.minor > old_version.minor.saturating_add(1) {
         errors.push(FieldError::forbidden(
             path,
             format!("version cannot skip a minor version: update from {old} to the next minor version first"),

@@ -92,7 +92,7 @@ fn decoded(decode: &dyn super::Decode, item: &Item) -> Option<CachedObject> {
 }
 
 async fn take_changes(cache: &WatchCache, mut watch: StoreWatch) -> Result<(), StoreError> {
-    let mut wanted = cache.wanted.subscribe();
+    let mut wanted = cache.wanted.highest();
     let mut idle = tokio::time::interval(PROGRESS_WHILE_IDLE);
     let mut hurry = tokio::time::interval(PROGRESS_WHILE_WANTED);
     for ticks in [&mut idle, &mut hurry] {

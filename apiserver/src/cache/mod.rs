@@ -10,6 +10,7 @@ mod feed;
 mod object;
 mod read;
 mod state;
+mod wanted; // what readers wait for
 mod watcher;
 
 use std::{sync::Arc, time::Duration};
@@ -20,13 +21,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::storage::{Store, StoreError};
 
-use self::state::State;
 pub use self::{
     object::{CachedObject, Decode, DecodeError, with_revision},
     read::{Freshness, ListQuery, ReadError, Snapshot},
     state::Limits,
     watcher::{Lagged, Transition, WatchQuery, Watcher},
 };
+use self::{state::State, wanted::Wanted};
 
 /// What readers select by; `true` lets an object through.
 pub type Filter = Arc<dyn Fn(&CachedObject) -> bool + Send + Sync>;
@@ -48,8 +49,7 @@ pub struct WatchCache {
     decode: Arc<dyn Decode>,
     state: RwLock<State>,
     position: watch::Sender<Position>,
-    /// The highest revision that a reader waits for.
-    wanted: watch::Sender<u64>,
+    wanted: Wanted,
 }
 
 impl std::fmt::Debug for WatchCache {
@@ -70,7 +70,7 @@ impl WatchCache {
             decode,
             state: RwLock::new(State::new(limits)),
             position: watch::Sender::new(Position::default()),
-            wanted: watch::Sender::new(0),
+            wanted: Wanted::default(),
         })
     }
 
@@ -135,11 +135,7 @@ impl WatchCache {
         if position.borrow_and_update().revision >= revision {
             return Ok(());
         }
-        self.wanted.send_if_modified(|wanted| {
-            let raised = *wanted < revision;
-            *wanted = revision.max(*wanted);
-            raised
-        });
+        let _waiting = self.wanted.wait_for(revision);
         let reached = position.wait_for(|position| position.revision >= revision);
         match tokio::time::timeout(deadline, reached).await {
             Ok(Ok(_)) => Ok(()),

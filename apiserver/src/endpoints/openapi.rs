@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::registry::{Endpoint, Subresource};
+use crate::registry::{Endpoint, References, Subresource};
 
 use super::{
     answer::{self, Answer},
@@ -81,8 +81,8 @@ fn render(group: &Group, version: &str) -> Value {
     let mut components = Components::default();
     let mut paths = Map::new();
     for (endpoint, index) in group.in_version(version) {
-        let reference = endpoint.components(index, &mut components);
-        add_paths(&mut paths, &**endpoint, index, &reference);
+        let references = endpoint.components(index, &mut components);
+        add_paths(&mut paths, &**endpoint, index, &references);
     }
     json!({
         "openapi": "3.0.0",
@@ -92,7 +92,7 @@ fn render(group: &Group, version: &str) -> Value {
     })
 }
 
-fn add_paths(paths: &mut Map<String, Value>, endpoint: &dyn Endpoint, version: usize, reference: &Value) {
+fn add_paths(paths: &mut Map<String, Value>, endpoint: &dyn Endpoint, version: usize, references: &References) {
     let description = endpoint.description();
     let Some(served) = description.versions.get(version) else {
         return;
@@ -105,17 +105,24 @@ fn add_paths(paths: &mut Map<String, Value>, endpoint: &dyn Endpoint, version: u
     } else {
         format!("{root}/{plural}")
     };
-    let own = Operation { reference, kind: &kind };
+    let own = Operation {
+        reference: &references.object,
+        kind: &kind,
+    };
+    let list = Operation {
+        reference: &references.list,
+        ..own
+    };
     paths.insert(
         base.clone(),
         json!({
-            "get": own.render("list", false),
+            "get": list.render("list", false),
             "post": own.render("post", true),
             "delete": own.render("deletecollection", false),
         }),
     );
     if description.namespaced {
-        paths.insert(format!("{root}/{plural}"), json!({"get": own.render("list", false)}));
+        paths.insert(format!("{root}/{plural}"), json!({"get": list.render("list", false)}));
     }
     paths.insert(
         format!("{base}/{{name}}"),
@@ -129,16 +136,17 @@ fn add_paths(paths: &mut Map<String, Value>, endpoint: &dyn Endpoint, version: u
     for subresource in &description.subresources {
         paths.insert(
             format!("{base}/{{name}}/{}", subresource.name),
-            subresource_path(subresource, &own),
+            subresource_path(subresource, &own, references.actions.get(&subresource.name)),
         );
     }
 }
 
-fn subresource_path(subresource: &Subresource, own: &Operation<'_>) -> Value {
+/// `action`: how to refer to what the subresource takes, where that is not the object itself.
+fn subresource_path(subresource: &Subresource, own: &Operation<'_>, action: Option<&Value>) -> Value {
     let kind = subresource.kind.as_ref().map(|kind| json!(kind));
     let operation = Operation {
+        reference: action.unwrap_or(own.reference),
         kind: kind.as_ref().unwrap_or(own.kind),
-        ..*own
     };
     let mut path = Map::new();
     for verb in &subresource.verbs {

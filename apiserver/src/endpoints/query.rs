@@ -8,6 +8,8 @@ use crate::registry::FieldValidation;
 
 use super::path::query_decode;
 
+const NOT_A_NUMBER: &str = "must be a whole number of 0 or more";
+
 /// The parameters of one request; of repeated ones the first counts.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Query {
@@ -56,7 +58,7 @@ impl Query {
             text => text
                 .parse()
                 .map(Some)
-                .map_err(|_| Status::bad_request(format!("{key}: Invalid value: {text:?}: must be a number"))),
+                .map_err(|_| Status::bad_request(format!("{key}: Invalid value: {text:?}: {NOT_A_NUMBER}"))),
         }
     }
 
@@ -64,6 +66,7 @@ impl Query {
         Ok(usize::try_from(self.number("limit")?.unwrap_or(0)).unwrap_or(usize::MAX))
     }
 
+    /// `timeoutSeconds`, however long; `None`: absent or 0.
     pub(super) fn timeout(&self) -> Result<Option<Duration>, Status> {
         Ok(self
             .number("timeoutSeconds")?
@@ -133,7 +136,11 @@ mod tests {
             |text: &str, read: fn(&Query) -> Option<Status>| read(&Query::parse(Some(text)).unwrap()).unwrap().message;
         assert_eq!(
             error("limit=x", |query| query.limit().err()),
-            r#"limit: Invalid value: "x": must be a number"#
+            r#"limit: Invalid value: "x": must be a whole number of 0 or more"#
+        );
+        assert_eq!(
+            error("timeoutSeconds=-1", |query| query.timeout().err()),
+            r#"timeoutSeconds: Invalid value: "-1": must be a whole number of 0 or more"#
         );
         assert_eq!(
             error("dryRun=some", |query| query.dry_run().err()),

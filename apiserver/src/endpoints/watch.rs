@@ -36,6 +36,8 @@ use super::{
 const BOOKMARK_INTERVAL: Duration = Duration::from_secs(60);
 /// Just before the end, a watcher that will come back is told where to go on.
 const LAST_BOOKMARK: Duration = Duration::from_secs(2);
+/// Whoever asks for more gets this: clients come back after minutes, and the clock can't tell every moment to come.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 const INITIAL_EVENTS_END: &str = "k8s.io/initial-events-end";
 
 /// What a watch needs beside its parameters.
@@ -108,10 +110,15 @@ impl Beginning {
     }
 }
 
+/// How long the watch lasts.
+fn length(query: &Query, default: Duration) -> Result<Duration, Status> {
+    Ok(query.timeout()?.unwrap_or(default).min(LONGEST))
+}
+
 /// Answers with a watch.
 pub(super) async fn watch(request: WatchRequest, query: &Query, selection: Selection) -> Result<Answer, Status> {
     let beginning = Beginning::parse(query)?;
-    let timeout = query.timeout()?.unwrap_or(request.default_timeout);
+    let timeout = length(query, request.default_timeout)?;
     let events = Events {
         shape: request.accepted.shape,
         include: shape::include(query),
@@ -314,4 +321,20 @@ impl Events {
 
 fn error_event(status: &Status) -> Bytes {
     format!("{}\n", json!({"type": "ERROR", "object": status})).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_watch_lasts_longer_than_the_clock_can_tell() {
+        let default = Duration::from_secs(1800);
+        let length = |text: &str| length(&Query::parse(Some(text)).unwrap(), default).unwrap();
+        assert_eq!((length(""), length("timeoutSeconds=0")), (default, default));
+        assert_eq!(length("timeoutSeconds=7"), Duration::from_secs(7));
+        for huge in [i64::MAX.unsigned_abs(), u64::MAX] {
+            assert_eq!(length(&format!("timeoutSeconds={huge}")), LONGEST);
+        }
+    }
 }

@@ -1,6 +1,9 @@
 //! A kind without its type: what the HTTP layer sees of a resource.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use apimachinery::{
     openapi::Components,
@@ -57,6 +60,15 @@ pub(crate) struct Description {
     pub(crate) subresources: Vec<Subresource>,
 }
 
+/// How an OpenAPI document refers to the types of a resource.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct References {
+    pub(crate) object: Value,
+    pub(crate) list: Value,
+    /// What each action takes and answers with, by the name of its subresource.
+    pub(crate) actions: BTreeMap<String, Value>,
+}
+
 /// Circumstances of a write.
 pub(crate) struct WriteRequest<'a> {
     pub(crate) context: &'a RequestContext,
@@ -103,8 +115,8 @@ pub(crate) trait Endpoint: Send + Sync {
     fn cells(&self, object: &CachedObject, now: Timestamp) -> Result<Vec<Value>, Status>;
 
     /// Adds the types of a version (and of what its subresources take) to an OpenAPI document; returns how to refer to
-    /// the object.
-    fn components(&self, version: usize, components: &mut Components) -> Value;
+    /// them.
+    fn components(&self, version: usize, components: &mut Components) -> References;
 
     async fn create(&self, request: &WriteRequest<'_>, body: &Body) -> Result<Written, Status>;
 
@@ -133,17 +145,18 @@ impl<S: Strategy> Endpoint for Registry<S> {
         Ok(self.strategy.cells(&object, now))
     }
 
-    fn components(&self, version: usize, components: &mut Components) -> Value {
-        for handler in self.subresources.values() {
+    fn components(&self, version: usize, components: &mut Components) -> References {
+        let Some(version) = self.codec.versions.get(version) else {
+            return References::default();
+        };
+        let (object, list) = version.components(components);
+        let mut actions = BTreeMap::new();
+        for (name, handler) in &self.subresources {
             if let SubresourceHandler::Action(action) = handler {
-                action.components(components);
+                actions.insert(name.clone(), action.reference(components));
             }
         }
-        self.codec
-            .versions
-            .get(version)
-            .map(|version| version.components(components))
-            .unwrap_or_default()
+        References { object, list, actions }
     }
 
     async fn create(&self, request: &WriteRequest<'_>, body: &Body) -> Result<Written, Status> {

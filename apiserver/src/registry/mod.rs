@@ -19,7 +19,9 @@ mod versions;
 
 pub(crate) use self::{
     body::{Body, FieldValidation},
-    endpoint::{DeleteRequest, Deleted, Description, Endpoint, ServedVersion, Subresource, WriteRequest, Written},
+    endpoint::{
+        DeleteRequest, Deleted, Description, Endpoint, References, ServedVersion, Subresource, WriteRequest, Written,
+    },
     resource::Environment,
 };
 pub use self::{

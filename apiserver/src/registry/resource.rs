@@ -2,9 +2,10 @@
 
 use std::{collections::BTreeMap, marker::PhantomData, sync::Arc};
 
-use apimachinery::{ApiObject, protobuf::Protobuf, status::Status, versioning::GroupVersionKind};
+use apimachinery::{ApiObject, openapi::Components, protobuf::Protobuf, status::Status, versioning::GroupVersionKind};
 use async_trait::async_trait;
 use bytes::Bytes;
+use serde_json::Value;
 
 use crate::{
     admission::{Attributes, Chain},
@@ -205,7 +206,8 @@ impl ApiGroup {
 pub(super) trait ErasedAction<O>: Send + Sync {
     fn kind(&self) -> GroupVersionKind;
 
-    fn components(&self, components: &mut apimachinery::openapi::Components);
+    /// Adds the body's type to an OpenAPI document, and returns how to refer to it.
+    fn reference(&self, components: &mut Components) -> Value;
 
     async fn run(
         &self,
@@ -223,8 +225,8 @@ impl<O: ApiObject, A: Action<Object = O>> ErasedAction<O> for A {
         A::Body::group_version_kind()
     }
 
-    fn components(&self, components: &mut apimachinery::openapi::Components) {
-        components.add::<A::Body>();
+    fn reference(&self, components: &mut Components) -> Value {
+        components.reference::<A::Body>()
     }
 
     async fn run(

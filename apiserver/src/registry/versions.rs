@@ -4,7 +4,7 @@
 use std::marker::PhantomData;
 
 use apimachinery::{
-    ApiObject,
+    ApiObject, List,
     openapi::{Components, OpenApi, Schema},
     protobuf::{DecodeError, Protobuf},
     versioning::GroupVersionKind,
@@ -19,8 +19,8 @@ pub(super) trait Version<O>: Send + Sync {
     fn decode_protobuf(&self, message: &[u8]) -> Result<O, DecodeError>;
     fn encode_json(&self, object: &O) -> Result<Vec<u8>, serde_json::Error>;
     fn schema(&self) -> Schema;
-    /// Adds the version's types, and returns how to refer to it.
-    fn components(&self, components: &mut Components) -> Value;
+    /// Adds the version's types, and returns how to refer to an object and to a list.
+    fn components(&self, components: &mut Components) -> (Value, Value);
 }
 
 /// The storage version itself.
@@ -51,9 +51,8 @@ impl<O: ApiObject + Protobuf> Version<O> for Stored<O> {
         <O as OpenApi>::schema()
     }
 
-    fn components(&self, components: &mut Components) -> Value {
-        components.add::<apimachinery::List<O>>();
-        components.reference::<O>()
+    fn components(&self, components: &mut Components) -> (Value, Value) {
+        (components.reference::<O>(), components.reference::<List<O>>())
     }
 }
 
@@ -88,8 +87,7 @@ impl<O: ApiObject, V: ApiObject + Protobuf> Version<O> for Converted<O, V> {
         <V as OpenApi>::schema()
     }
 
-    fn components(&self, components: &mut Components) -> Value {
-        components.add::<apimachinery::List<V>>();
-        components.reference::<V>()
+    fn components(&self, components: &mut Components) -> (Value, Value) {
+        (components.reference::<V>(), components.reference::<List<V>>())
     }
 }

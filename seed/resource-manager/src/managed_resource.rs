@@ -283,7 +283,7 @@ async fn prune(
 ) -> Result<Option<String>, Error> {
     let mut complaint = None;
     for old in resource.status.resources.iter().map(reference) {
-        if wished.iter().any(|reference| reference.is_same_object(&old)) || is_kept(resource, target, &old).await? {
+        if wished.iter().any(|reference| reference.is_same_object(&old)) || is_kept(target, &old).await? {
             continue;
         }
         if !target.delete(&old).await? {
@@ -294,10 +294,8 @@ async fn prune(
     Ok(complaint)
 }
 
-async fn is_kept(resource: &ManagedResource, target: &Target, reference: &Reference) -> Result<bool, Error> {
-    if resource.spec.keep_objects == Some(true) {
-        return Ok(true);
-    }
+/// Whether the object says itself that it outlives its ManagedResource. (`spec.keepObjects` is about a deletion only.)
+async fn is_kept(target: &Target, reference: &Reference) -> Result<bool, Error> {
     let actual = match target.get(reference).await {
         Ok(actual) => actual,
         // Its kind is gone, and the object with it.
@@ -322,7 +320,7 @@ async fn delete(
     if resource.spec.keep_objects != Some(true) && !resource.status.resources.is_empty() {
         let target = target_of(resource, context, namespace).await?;
         for old in resource.status.resources.iter().map(reference) {
-            if !is_kept(resource, &target, &old).await? && !target.delete(&old).await? {
+            if !is_kept(&target, &old).await? && !target.delete(&old).await? {
                 left.push(old);
             }
         }

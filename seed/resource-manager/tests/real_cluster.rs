@@ -112,6 +112,17 @@ impl World {
         self.api::<ManagedResource>().get_opt("one").await.unwrap()
     }
 
+    async fn delete(&self) {
+        let api = self.api::<ManagedResource>();
+        api.delete("one", &DeleteParams::default()).await.unwrap();
+    }
+
+    /// The target's API server is gone: nothing listens on port 1, so that a connection is refused at once.
+    async fn lose_target(&self) {
+        let dead = self.server.kubeconfig.replace(&self.server.url, "https://127.0.0.1:1");
+        self.put_secret("gardener-internal", &json!({"kubeconfig": dead})).await;
+    }
+
     async fn pass(&self) -> Result<Duration, String> {
         let resource = self.get().await.expect("the ManagedResource is there");
         let result = reconcile(&resource, &self.context, Timestamp::UNIX_EPOCH).await;
@@ -179,11 +190,7 @@ async fn objects_are_applied_pruned_and_deleted() {
     assert!(world.config_map("b").await.is_some());
 
     // A deleted ManagedResource takes its objects along before it goes.
-    world
-        .api::<ManagedResource>()
-        .delete("one", &DeleteParams::default())
-        .await
-        .unwrap();
+    world.delete().await;
     assert!(world.get().await.is_some(), "the finalizer holds it");
     eventually(DEADLINE, "the ManagedResource to go", || async {
         match world.get().await {
@@ -202,14 +209,51 @@ async fn what_shall_be_kept_is_kept() {
     world.put_secret("objects", &json!({"a": keep})).await;
     world.create(&json!({"secretRefs": [{"name": "objects"}]})).await;
     world.pass().await.unwrap();
+    world.delete().await;
+    world.pass().await.unwrap();
+    assert!(world.get().await.is_none());
+    assert!(world.config_map("kept").await.is_some());
+
+    // One word for all objects, none of which has one of its own.
+    let two = json!({"a": config_map("a", &json!({})), "b": config_map("b", &json!({}))});
+    world.put_secret("all", &two).await;
+    world
+        .create(&json!({"secretRefs": [{"name": "all"}], "keepObjects": true}))
+        .await;
+    world.pass().await.unwrap();
+    world.delete().await;
+    world.pass().await.unwrap();
+    assert!(world.get().await.is_none());
+    for name in ["a", "b"] {
+        let kept = world.config_map(name).await.expect("it stays");
+        assert_eq!(kept.metadata.deletion_timestamp, None, "{name}");
+    }
+}
+
+/// As at the end of a shoot: its API server is gone, and the objects with its etcd.
+#[tokio::test]
+async fn objects_of_a_lost_cluster_are_given_up_on_demand() {
+    let world = World::new().await;
+    world
+        .put_secret("objects", &json!({"a": config_map("a", &json!({}))}))
+        .await;
+    world.create(&json!({"secretRefs": [{"name": "objects"}]})).await;
+    world.pass().await.unwrap();
+    world.lose_target().await;
+    world.delete().await;
+    let error = world.pass().await.unwrap_err();
+    assert!(error.contains("failed to work on the target cluster"), "{error}");
+    assert!(world.get().await.is_some(), "unasked, no object is forgotten");
+
+    let give_up = json!({"spec": {"keepObjects": true}});
     world
         .api::<ManagedResource>()
-        .delete("one", &DeleteParams::default())
+        .patch("one", &PatchParams::default(), &Patch::Merge(&give_up))
         .await
         .unwrap();
     world.pass().await.unwrap();
     assert!(world.get().await.is_none());
-    assert!(world.config_map("kept").await.is_some());
+    assert!(world.config_map("a").await.is_some());
 }
 
 #[tokio::test]

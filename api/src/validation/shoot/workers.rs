@@ -221,7 +221,7 @@ fn kubelet_version(path: &Path, text: &str, control_plane: &str, errors: &mut Fi
             path,
             format!("kubelets must not be newer than the control plane ({control_plane})"),
         ));
-    } else if control_plane.minor - kubelet.minor > LARGEST_SKEW {
+    } else if kubelet.major < control_plane.major || control_plane.minor.saturating_sub(kubelet.minor) > LARGEST_SKEW {
         errors.push(FieldError::forbidden(
             path,
             format!("kubelets must not be more than {LARGEST_SKEW} minor versions older than the control plane ({control_plane})"),

@@ -303,6 +303,31 @@ async fn watches_have_shapes_and_ends() {
 }
 
 #[tokio::test]
+async fn a_watch_may_be_asked_to_last_for_ever() {
+    let sample = Sample::start().await;
+    let client = &sample.client;
+    for wrong in ["-1", "1.5", "soon", "99999999999999999999"] {
+        let refused = client
+            .get(&format!("{FLAVORS}?watch=1&timeoutSeconds={wrong}"))
+            .await
+            .expect(400);
+        assert_eq!(
+            refused["message"],
+            format!("timeoutSeconds: Invalid value: {wrong:?}: must be a whole number of 0 or more")
+        );
+    }
+    let mut watches = Vec::new();
+    for seconds in [i64::MAX.unsigned_abs(), u64::MAX] {
+        let query = format!("watch=1&timeoutSeconds={seconds}&allowWatchBookmarks=true");
+        watches.push(client.watch(&format!("{FLAVORS}?{query}")).await);
+    }
+    create(client, &["apple"]).await;
+    for watch in &mut watches {
+        assert_eq!(watch.next_short().await, "ADDED apple");
+    }
+}
+
+#[tokio::test]
 async fn discovery_names_what_is_served() {
     let sample = Sample::start().await;
     let client = &sample.client;
@@ -349,38 +374,120 @@ async fn discovery_names_what_is_served() {
     assert_eq!(flavors["subresources"][0]["responseKind"]["kind"], "SampleRequest");
 }
 
+/// The OpenAPI document of a version, by the link that the index gives.
+async fn openapi(client: &Client, version: &str) -> Value {
+    let index = client.get("/openapi/v3").await.expect(200);
+    let url = index["paths"][format!("apis/icecream.example.com/{version}")]["serverRelativeURL"]
+        .as_str()
+        .expect("a link");
+    let expected = format!("/openapi/v3/apis/icecream.example.com/{version}?hash=");
+    assert!(url.starts_with(&expected), "{url}");
+    client.get(url).await.expect(200)
+}
+
+/// Every reference of a document, wherever it stands.
+fn references<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
+    match value {
+        Value::Object(fields) => {
+            found.extend(fields.get("$ref").and_then(Value::as_str));
+            fields.values().for_each(|value| references(value, found));
+        }
+        Value::Array(values) => values.iter().for_each(|value| references(value, found)),
+        _ => {}
+    }
+}
+
+/// The kinds whose schemas a document holds, as `group/version kind`.
+fn kinds(document: &Value) -> Vec<String> {
+    let schemas = document["components"]["schemas"].as_object().expect("schemas");
+    let marked = schemas
+        .values()
+        .filter_map(|schema| schema["x-kubernetes-group-version-kind"].as_array());
+    let text = |kind: &Value| {
+        let [group, version, kind] = ["group", "version", "kind"].map(|part| kind[part].as_str().unwrap_or_default());
+        format!("{group}/{version} {kind}")
+    };
+    let mut kinds: Vec<String> = marked.flatten().map(text).collect();
+    kinds.sort();
+    kinds
+}
+
 #[tokio::test]
 async fn openapi_names_only_what_is_served() {
     let sample = Sample::start().await;
     let client = &sample.client;
-    let index = client.get("/openapi/v3").await.expect(200);
-    let url = index["paths"]["apis/icecream.example.com/v1"]["serverRelativeURL"]
-        .as_str()
-        .expect("a link");
-    assert!(
-        url.starts_with("/openapi/v3/apis/icecream.example.com/v1?hash="),
-        "{url}"
-    );
-    let document = client.get(url).await.expect(200);
-    let flavor = document["components"]["schemas"]
-        .as_object()
-        .expect("schemas")
-        .iter()
-        .find(|(name, _)| name.ends_with("v1.Flavor"));
-    let (name, schema) = flavor.expect("the kind's schema");
-    assert_eq!(schema["x-kubernetes-group-version-kind"][0]["kind"], "Flavor");
-    let path = &document["paths"]["/apis/icecream.example.com/v1/namespaces/{namespace}/flavors/{name}"];
+    let (stable, beta) = (openapi(client, "v1").await, openapi(client, "v1beta1").await);
+    // What is posted to an action is part of both, and of a group of its own.
     assert_eq!(
-        path["get"]["responses"]["200"]["content"]["application/json"]["schema"]["$ref"],
-        format!("#/components/schemas/{name}")
+        kinds(&stable),
+        [
+            "icecream.example.com/v1 Flavor",
+            "icecream.example.com/v1 FlavorList",
+            "icecream.example.com/v1 Shop",
+            "icecream.example.com/v1 ShopList",
+            "tasting.example.com/v1 SampleRequest",
+        ]
     );
-    let parameters = path["patch"]["parameters"].as_array().expect("parameters");
+    assert_eq!(
+        kinds(&beta),
+        [
+            "icecream.example.com/v1beta1 Flavor",
+            "icecream.example.com/v1beta1 FlavorList",
+            "tasting.example.com/v1 SampleRequest",
+        ]
+    );
     assert!(
-        parameters
-            .iter()
-            .any(|parameter| parameter["name"] == "fieldValidation")
+        !beta["paths"].to_string().contains("shops"),
+        "shops are not served in v1beta1"
     );
+    for document in [&stable, &beta] {
+        let mut found = Vec::new();
+        references(document, &mut found);
+        for reference in found {
+            let pointer = reference.trim_start_matches('#');
+            assert!(document.pointer(pointer).is_some(), "{reference} leads nowhere");
+        }
+    }
     client.get("/openapi/v3/apis/icecream.example.com/v9").await.expect(404);
+}
+
+#[tokio::test]
+async fn openapi_says_what_operations_take_and_answer() {
+    let sample = Sample::start().await;
+    let package = "cloud.kubeception.apiserver-sample";
+    for version in ["v1", "v1beta1"] {
+        let document = openapi(&sample.client, version).await;
+        let root = format!("/apis/icecream.example.com/{version}/namespaces/{{namespace}}/flavors");
+        let operation = |path: &str, method: &str| &document["paths"][format!("{root}{path}")][method];
+        let schema = |content: &Value| content["application/json"]["schema"]["$ref"].clone();
+        let answer = |path: &str, method: &str| schema(&operation(path, method)["responses"]["200"]["content"]);
+        let body = |path: &str, method: &str| schema(&operation(path, method)["requestBody"]["content"]);
+        let component = |name: &str| format!("#/components/schemas/{package}.{name}");
+        let flavor = component(&format!("{version}.Flavor"));
+        assert_eq!(answer("", "get"), component(&format!("{version}.FlavorList")));
+        for path in ["/{name}", "/{name}/status"] {
+            assert_eq!((answer(path, "get"), body(path, "put")), (json!(flavor), json!(flavor)));
+        }
+        assert_eq!(body("", "post"), flavor);
+        assert_eq!(body("/{name}/tasting", "post"), flavor);
+        // An action has a kind of its own, whatever the version of its object.
+        let request = component("v1.SampleRequest");
+        assert_eq!(answer("/{name}/sample", "post"), request);
+        assert_eq!(body("/{name}/sample", "post"), request);
+        let kind = &operation("/{name}/sample", "post")["x-kubernetes-group-version-kind"];
+        assert_eq!(
+            kind,
+            &json!({"group": "tasting.example.com", "version": "v1", "kind": "SampleRequest"})
+        );
+        let parameters = operation("/{name}", "patch")["parameters"]
+            .as_array()
+            .expect("parameters");
+        assert!(
+            parameters
+                .iter()
+                .any(|parameter| parameter["name"] == "fieldValidation")
+        );
+    }
 }
 
 #[tokio::test]

@@ -72,14 +72,16 @@ async fn becomes(garden: &Garden, path: &str, pointer: &str, expected: &str) {
     .await;
 }
 
+/// A condition that holds.
+fn condition(name: &str) -> Value {
+    let time = "2026-01-01T00:00:00Z";
+    json!({ "type": name, "status": "True", "reason": "a", "message": "a", "lastTransitionTime": time, "lastUpdateTime": time })
+}
+
 /// gardenlet's part: the seed is ready, and its lease is fresh.
 async fn report_seed(garden: &Garden) {
     let path = format!("{CORE}/seeds/one");
     let mut seed = garden.get(&path).await;
-    let condition = |name: &str| {
-        let time = "2026-01-01T00:00:00Z";
-        json!({ "type": name, "status": "True", "reason": "a", "message": "a", "lastTransitionTime": time, "lastUpdateTime": time })
-    };
     seed["status"]["conditions"] = json!([condition("GardenletReady"), condition("SeedSystemComponentsHealthy")]);
     garden.put(&format!("{path}/status"), &seed).await.unwrap();
 }
@@ -148,6 +150,7 @@ async fn projects_shoots_and_seeds_are_looked_after() {
         "Unknown",
     )
     .await;
+    shoots_of_a_silent_seed_are_unknown(&garden, &first).await;
 
     let events = garden
         .kube
@@ -159,6 +162,45 @@ async fn projects_shoots_and_seeds_are_looked_after() {
         "{events}"
     );
     deletions_wait_for_users(&garden).await;
+}
+
+/// What gardenlet said of its shoot is not believed for ever; what others said is left alone.
+async fn shoots_of_a_silent_seed_are_unknown(garden: &Garden, shoot: &str) {
+    let said = [condition("APIServerAvailable"), condition("Tasty")];
+    let status = json!({ "status": { "seedName": "one", "conditions": said } }).to_string();
+    let patch = [
+        "patch",
+        "shoot",
+        "-n",
+        "garden-dev",
+        "first",
+        "--subresource=status",
+        "--type=merge",
+        "-p",
+        status.as_str(),
+    ];
+    garden.kube.kubectl(&patch).await.unwrap();
+    let expected = [
+        "APIServerAvailable Unknown StatusUnknown",
+        "Tasty True a",
+        "ControlPlaneHealthy Unknown StatusUnknown",
+        "ObservabilityComponentsHealthy Unknown StatusUnknown",
+        "SystemComponentsHealthy Unknown StatusUnknown",
+    ];
+    eventually(DEADLINE, "the shoot's conditions to be unknown", || async {
+        let text = garden.kube.kubectl(&["get", "--raw", shoot]).await?;
+        let shoot: Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+        let conditions = shoot["status"]["conditions"].as_array().into_iter().flatten();
+        let text = |condition: &Value| {
+            let parts = ["type", "status", "reason"].map(|part| condition[part].as_str().unwrap_or_default());
+            parts.join(" ")
+        };
+        let seen: Vec<String> = conditions.map(text).collect();
+        ready_when(seen == expected, || seen.join(", "))
+    })
+    .await;
+    let message = "Gardenlet on seed \"one\" stopped posting shoot status.";
+    becomes(garden, shoot, "/status/conditions/0/message", message).await;
 }
 
 async fn deletions_wait_for_users(garden: &Garden) {

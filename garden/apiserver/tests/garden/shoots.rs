@@ -50,6 +50,7 @@ async fn a_shoot_lives_through_the_aggregator() {
     a_binding_places_it(&garden).await;
     operations_make_generations(&garden).await;
     a_kubeconfig_is_given_out(&garden).await;
+    collections_need_a_word_for_each(&garden).await;
     deletions_need_a_word(&garden).await;
     kubectl_explains(&garden).await;
 }
@@ -304,6 +305,46 @@ async fn publish_authorities(garden: &Garden) {
             "data": { "ca.crt": "CLUSTER-CA" },
         }))
         .await;
+}
+
+/// `deletecollection` asks for each object by itself: one word does not stand for another.
+async fn collections_need_a_word_for_each(garden: &Garden) {
+    let confirmation = "confirmation.gardener.cloud/deletion";
+    let mut confirmed = shoot("early");
+    confirmed["metadata"]["annotations"] = json!({ confirmation: "true" });
+    let mut unconfirmed = shoot("late");
+    unconfirmed["metadata"]["annotations"] = json!({ confirmation: "false" });
+    for shoot in [&mut confirmed, &mut unconfirmed] {
+        shoot["metadata"]["labels"] = json!({ "batch": "yes" });
+        garden.apply(shoot).await;
+    }
+    let batch = format!("{SHOOTS}?labelSelector=batch%3Dyes");
+    for (collection, name) in [(SHOOTS, "first"), (batch.as_str(), "late")] {
+        let error = garden.kube.kubectl(&["delete", "--raw", collection]).await.unwrap_err();
+        let reason = format!("\"{name}\" is forbidden: must have a \"{confirmation}\" annotation to delete");
+        assert!(error.contains(&reason), "{error}");
+    }
+    for name in ["first", "late"] {
+        let left = garden.get(&format!("{SHOOTS}/{name}")).await;
+        assert_eq!(left["metadata"].get("deletionTimestamp"), None, "{name}");
+    }
+
+    let confirm = format!("{confirmation}=true");
+    let annotate = [
+        "annotate",
+        "shoot",
+        "-n",
+        "garden-dev",
+        "late",
+        "--overwrite",
+        confirm.as_str(),
+    ];
+    garden.kube.kubectl(&annotate).await.unwrap();
+    garden.kube.kubectl(&["delete", "--raw", &batch]).await.unwrap();
+    let left = garden.get(SHOOTS).await;
+    let items = left["items"].as_array().unwrap();
+    let names: Vec<&Value> = items.iter().map(|shoot| &shoot["metadata"]["name"]).collect();
+    assert_eq!(names, ["first"]);
 }
 
 async fn deletions_need_a_word(garden: &Garden) {
