@@ -10,15 +10,21 @@ use std::process::Command;
 use anyhow::{Context, bail};
 use landscape_upstream::Cache;
 
-/// What of the environment goes along. sudo starts with a clean one, in which the cache would be root's.
-const KEPT: [&str; 6] = [
+/// What of the environment goes along. sudo starts with a clean one, in which the cache would be root's, and the landscape another.
+const KEPT: [&str; 8] = [
     "IMAGEVECTOR_OVERWRITE",
+    // Read by the cloud's daemon, which `up` starts.
+    "KUBECEPTION_CLOUD_QUOTA",
+    "KUBECEPTION_LANDSCAPE",
     "KUBECEPTION_LOG_FORMAT",
     "NO_COLOR",
     "PATH",
     "RUST_BACKTRACE",
     "RUST_LOG",
 ];
+
+/// Always given along: its default depends on who asks.
+const CACHE: &str = "KUBECEPTION_CACHE";
 
 /// Returns when this process is root's. Otherwise it becomes the same command under sudo, or fails with what can be done.
 pub(crate) fn become_root() -> anyhow::Result<()> {
@@ -47,7 +53,7 @@ fn find_sudo() -> Option<PathBuf> {
 
 fn environment() -> anyhow::Result<Vec<OsString>> {
     let mut variables = vec![assignment(
-        "KUBECEPTION_CACHE",
+        CACHE,
         Cache::from_environment()?.root().as_os_str().to_owned(),
     )];
     variables.extend(
@@ -62,4 +68,32 @@ fn assignment(name: &str, value: OsString) -> OsString {
     assignment.push("=");
     assignment.push(value);
     assignment
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+    use crate::arguments::CommandLine;
+
+    /// Environment variables that stand for flags of commands for people.
+    fn variables(command: &clap::Command) -> Vec<String> {
+        let own = command.get_arguments().filter_map(|argument| argument.get_env());
+        let own = own.map(|name| name.to_string_lossy().into_owned());
+        let people = command.get_subcommands().filter(|command| !command.is_hide_set());
+        own.chain(people.flat_map(variables)).collect()
+    }
+
+    #[test]
+    fn a_flag_that_the_environment_gives_is_not_lost_on_the_way_to_root() {
+        let variables = variables(&CommandLine::command());
+        assert!(
+            variables.iter().any(|name| name == "KUBECEPTION_LANDSCAPE"),
+            "{variables:?}"
+        );
+        for name in variables {
+            assert!(name == CACHE || KEPT.contains(&name.as_str()), "{name} must be in KEPT");
+        }
+    }
 }

@@ -5,14 +5,15 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
 use api::authentication::v1alpha1::{AdminKubeconfigRequest, AdminKubeconfigRequestSpec};
 use api::constants::{
-    GARDEN_NAMESPACE, LABEL_SECRETS_MANAGER_IDENTITY, MANAGED_BY_SECRETS_MANAGER, PROJECT_NAMESPACE_PREFIX,
-    SECRETS_MANAGER_IDENTITY_OPERATOR,
+    GARDEN_NAMESPACE, LABEL_SECRETS_MANAGER_IDENTITY, MANAGED_BY_SECRETS_MANAGER, SECRETS_MANAGER_IDENTITY_OPERATOR,
 };
+use api::core::v1beta1::Project;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::ListParams;
 use kube::{Api, Client};
@@ -71,16 +72,6 @@ impl FromStr for ShootName {
     }
 }
 
-impl ShootName {
-    /// The namespace of the project in the garden. The project `garden` has no prefix.
-    pub fn namespace(&self) -> String {
-        if self.project == GARDEN_NAMESPACE {
-            return self.project.clone();
-        }
-        format!("{PROJECT_NAMESPACE_PREFIX}{}", self.project)
-    }
-}
-
 /// A cluster cannot be reached.
 #[derive(Debug, thiserror::Error)]
 pub enum AccessError {
@@ -109,6 +100,20 @@ pub enum AccessError {
         /// Why.
         source: Box<kube::Error>,
     },
+    /// The file that bring-up keeps the seed's certificates in is missing.
+    #[error("the seed's certificates are missing: there is no {path}, which `kubeception up` makes")]
+    NoSeedPki {
+        /// The file.
+        path: PathBuf,
+    },
+    /// There is no such project.
+    #[error(
+        "the garden has no project {0}: see `kubectl get projects` with the kubeconfig of `kubeception kubeconfig garden`"
+    )]
+    NoProject(String),
+    /// The project's namespace is not made yet.
+    #[error("project {0} has no namespace yet: see its events by `kubectl describe project {0}`")]
+    NoNamespace(String),
     /// The operator has not made the garden's authorities yet.
     #[error("the garden has no Secret {0} yet: see `kubeception status`")]
     NoAuthority(&'static str),
@@ -170,7 +175,10 @@ impl Access {
     }
 
     fn seed_kubeconfig(&self) -> Result<String, AccessError> {
-        let pki = SeedPki::load(&self.paths.seed_pki())?.ok_or(AccessError::NoAuthority("seed-pki"))?;
+        let path = self.paths.seed_pki();
+        let Some(pki) = SeedPki::load(&path)? else {
+            return Err(AccessError::NoSeedPki { path });
+        };
         Ok(pki.administrator(&self.domain, Some(self.proxy_url())).to_yaml()?)
     }
 
@@ -205,14 +213,14 @@ impl Access {
             ),
             source: Box::new(source),
         };
+        let namespace = namespace_of(garden, &shoot.project).await?;
         let expiration_seconds = i64::try_from(SHOOT_VALIDITY.as_secs()).ok();
         let request = AdminKubeconfigRequest {
             spec: AdminKubeconfigRequestSpec { expiration_seconds },
             ..AdminKubeconfigRequest::default()
         };
         let path = format!(
-            "/apis/core.gardener.cloud/v1beta1/namespaces/{}/shoots/{}/adminkubeconfig",
-            shoot.namespace(),
+            "/apis/core.gardener.cloud/v1beta1/namespaces/{namespace}/shoots/{}/adminkubeconfig",
             shoot.name
         );
         let body = serde_json::to_vec(&request)
@@ -233,6 +241,20 @@ impl Access {
 /// The authority of the garden's API server, as PEM.
 pub(crate) async fn certificate_authority(seed: &Client) -> Result<String, AccessError> {
     Ok(text(&newest_secret(seed, "ca", "ca.crt").await?, "ca.crt").to_owned())
+}
+
+/// Where a project's shoots are: its namespace may have any name.
+async fn namespace_of(garden: &Client, project: &str) -> Result<String, AccessError> {
+    let projects: Api<Project> = Api::all(garden.clone());
+    let found = projects.get_opt(project).await.map_err(|source| AccessError::Request {
+        step: format!("read project {project}"),
+        source: Box::new(source),
+    })?;
+    let found = found.ok_or_else(|| AccessError::NoProject(project.to_owned()))?;
+    found
+        .spec
+        .namespace
+        .ok_or_else(|| AccessError::NoNamespace(project.to_owned()))
 }
 
 async fn connect(cluster: &'static str, kubeconfig: &str) -> Result<Client, AccessError> {
@@ -290,19 +312,62 @@ fn with_proxy(kubeconfig: &str, proxy: &str) -> Result<String, serde_yaml_ng::Er
 
 #[cfg(test)]
 mod tests {
+    use controller::fake::FakeCluster;
+    use serde_json::json;
+
     use super::*;
 
     #[test]
     fn shoots_are_written_with_their_project() {
         let first: ShootName = "dev/first".parse().unwrap();
-        assert_eq!(
-            (first.namespace().as_str(), first.name.as_str()),
-            ("garden-dev", "first")
-        );
-        assert_eq!("garden/soil".parse::<ShootName>().unwrap().namespace(), "garden");
+        assert_eq!((first.project.as_str(), first.name.as_str()), ("dev", "first"));
         for bad in ["first", "/first", "dev/", "dev/first/more", ""] {
             assert_eq!(bad.parse::<ShootName>(), Err(ShootNameError), "{bad}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_project_says_itself_where_its_shoots_are() {
+        let garden = FakeCluster::new();
+        let projects = [
+            ("dev", json!({"namespace": "garden-dev"})),
+            ("garden", json!({"namespace": "garden"})),
+            ("moved", json!({"namespace": "garden-elsewhere"})),
+            ("new", json!({})),
+        ];
+        for (name, spec) in projects {
+            garden.insert(&json!({
+                "apiVersion": "core.gardener.cloud/v1beta1",
+                "kind": "Project",
+                "metadata": {"name": name},
+                "spec": spec,
+            }));
+        }
+        let client = garden.client();
+        for (project, namespace) in [
+            ("dev", "garden-dev"),
+            ("garden", "garden"),
+            ("moved", "garden-elsewhere"),
+        ] {
+            assert_eq!(namespace_of(&client, project).await.unwrap(), namespace);
+        }
+        let error = namespace_of(&client, "absent").await.unwrap_err().to_string();
+        assert!(
+            error.contains("no project absent") && error.contains("kubectl get projects"),
+            "{error}"
+        );
+        let error = namespace_of(&client, "new").await.unwrap_err().to_string();
+        assert!(error.starts_with("project new has no namespace yet"), "{error}");
+    }
+
+    #[test]
+    fn missing_certificates_of_the_seed_are_named_by_their_file() {
+        let access = Access::new("absent", ([127, 0, 0, 1], 1).into());
+        let error = access.seed_kubeconfig().unwrap_err().to_string();
+        assert!(
+            error.contains("/var/lib/kubeception/absent/seed-pki.json") && error.contains("`kubeception up`"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Tear-down: nothing of a landscape is left, in whatever state it was.
 //!
 //! The cloud removes what it made, and with the machines goes all that ran on them. What remains is bring-up's own: its files.
+//! The cache is other landscapes', too: it goes last, and only when nobody else needs it.
 
 use std::io;
 
@@ -9,6 +10,7 @@ use landscape_upstream::Cache;
 
 use crate::lock::{Lock, LockError};
 use crate::paths::Paths;
+use crate::purge::{Purge, PurgeError};
 
 /// What a tear-down removed, one line each; empty when there was nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,6 +22,9 @@ pub enum DownError {
     /// Another command is at work.
     #[error(transparent)]
     Lock(#[from] LockError),
+    /// The cache must stay, or could not be removed.
+    #[error(transparent)]
+    Purge(#[from] PurgeError),
     /// The cloud could not be removed.
     #[error("failed to remove the local cloud")]
     Cloud(#[from] cloud_daemon::Error),
@@ -35,22 +40,22 @@ pub enum DownError {
 pub fn down(landscape: &Landscape, purge: Option<&Cache>) -> Result<Removed, DownError> {
     let paths = Paths::of(&landscape.to_string());
     let lock = Lock::take(&paths.lock(), "down")?;
+    // First of all: whoever is refused has lost nothing yet.
+    let purge = purge.map(|cache| Purge::prepare(cache, landscape)).transpose()?;
     let mut removed = cloud_daemon::teardown(landscape)?.0;
     if remove_folder(&paths.state())? {
         removed.push(format!("{}", paths.state().display()));
     }
-    if let Some(cache) = purge
-        && remove_folder(cache.root())?
-    {
-        removed.push(format!("{}", cache.root().display()));
-    }
     let left = cloud_daemon::leftovers(landscape)?;
-    lock.remove(&paths.lock())?;
-    if left.is_empty() {
-        Ok(Removed(removed))
-    } else {
-        Err(DownError::Left(left))
+    if !left.is_empty() {
+        lock.remove(&paths.lock())?;
+        return Err(DownError::Left(left));
     }
+    if let Some(purge) = purge {
+        removed.extend(purge.run()?.map(|folder| folder.display().to_string()));
+    }
+    lock.remove(&paths.lock())?;
+    Ok(Removed(removed))
 }
 
 fn remove_folder(folder: &std::path::Path) -> Result<bool, DownError> {

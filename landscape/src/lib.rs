@@ -12,6 +12,7 @@ mod samples; // what bring-up puts into the clusters
 
 mod access; // clients and kubeconfigs for this machine
 mod down; // tear-down
+mod purge; // the cache goes, unless somebody needs it
 mod status; // what there is, and what it waits for
 
 mod lock; // one command at a time
@@ -21,4 +22,5 @@ pub use self::access::{Access, AccessError, ShootName, ShootNameError, Target};
 pub use self::down::{DownError, Removed, down};
 pub use self::lock::{Lock, LockError};
 pub use self::paths::Paths;
+pub use self::purge::PurgeError;
 pub use self::status::{Line, Status};

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 const STATE: &str = "/var/lib/kubeception";
+const RUN: &str = "/run/kubeception";
 const LOCKS: &str = "/run/lock";
 
 /// Files and folders of one landscape.
@@ -17,6 +18,11 @@ impl Paths {
         Self {
             landscape: landscape.to_owned(),
         }
+    }
+
+    /// Where every landscape has a folder of its name: for what outlives a restart of the host, and for what does not.
+    pub(crate) fn roots() -> [&'static Path; 2] {
+        [Path::new(STATE), Path::new(RUN)]
     }
 
     /// The folder that goes with the landscape.

@@ -2,6 +2,7 @@
 
 mod bench; // measures a landscape
 mod cgroup2; // a seed on a host with cgroup v2
+mod host; // what a machine must have
 mod setup; // everything that a first landscape needs
 mod static_binary; // our one binary, without dynamic libraries
 mod test; // everything that CI runs

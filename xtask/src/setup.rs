@@ -3,24 +3,26 @@
 //! It looks first, says what is missing and how long that will take, and only then begins. Everything but packages, the machine
 //! image and the landscape itself is made as the user who called it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, bail, ensure};
-use landscape_upstream::{Cache, LANDSCAPE};
+use anyhow::{Context, ensure};
+use landscape_upstream::{Cache, DISK_NEEDED, LANDSCAPE, PROXY_PORT};
 
+use crate::host::{self, Demand, GIB, Share, is_installed, is_root};
 use crate::{static_binary, upstream};
 
-/// The oldest Go that builds the upstream components.
-const GO: (u32, u32) = (1, 26);
+/// What each part takes on disk, rounded up: half a GiB of components; what Go compiled for them and what it fetched, measured from
+/// nothing; our own binary with all that it is made of, which has no debug information; a machine image and its workshop.
+const COMPONENTS_GIB: u64 = 1;
+const GO_CACHES_GIB: [u64; 2] = [7, 3];
+const BINARY_GIB: u64 = 4;
+const MACHINE_IMAGE_GIB: u64 = 1;
 
-/// What is needed on disk: for what has still to be built and fetched, and for a landscape.
-const BUILD_DISK_GIB: u64 = 12;
-const LANDSCAPE_DISK_GIB: u64 = 8;
-
-/// What of memory is needed: the linker takes half of it, a landscape with a shoot nearly all.
-const MEMORY_NEEDED_GIB: f64 = 4.0;
+/// Where a landscape that is there has a folder of its name: one that survives a restart of the host, one that is there while it runs.
+const STATE: &str = "/var/lib/kubeception";
+const RUN: &str = "/run/kubeception";
 
 /// Programs and files that are needed, with the package of Debian and Ubuntu that brings each.
 const PROGRAMS: [(&str, &str); 13] = [
@@ -60,7 +62,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let cache = Cache::from_environment()?;
     let work = Work::find(&cache);
-    check_host(&cache, &work)?;
+    host::check(&demand(&cache, &work, arguments))?;
     say(&work.announcement());
 
     install_packages(&work.packages)?;
@@ -116,10 +118,22 @@ impl Work {
         }
     }
 
-    /// Room for what is still missing; a landscape that is there has its own already, and looks for itself.
-    fn disk_gib(&self) -> u64 {
-        let builds = self.components > Duration::ZERO || self.binary || self.machine_image;
-        if builds { BUILD_DISK_GIB + LANDSCAPE_DISK_GIB } else { 0 }
+    /// The room that builds take.
+    fn shares(&self, cache: &Cache, go_caches: Vec<PathBuf>, target: &Path) -> Vec<Share> {
+        let share = |what, path: PathBuf, gib| Share { what, path, gib };
+        let mut shares = Vec::new();
+        if self.components > Duration::ZERO {
+            shares.push(share("upstream components", cache.upstream(), COMPONENTS_GIB));
+            let go_caches = go_caches.into_iter().zip(GO_CACHES_GIB);
+            shares.extend(go_caches.map(|(path, gib)| share("Go's caches", path, gib)));
+        }
+        if self.binary {
+            shares.push(share("the kubeception binary", target.to_owned(), BINARY_GIB));
+        }
+        if self.machine_image {
+            shares.push(share("the machine image", cache.root().to_owned(), MACHINE_IMAGE_GIB));
+        }
+        shares
     }
 
     /// What will be done and about how long it takes.
@@ -158,115 +172,74 @@ fn fs_is_folder_with_content(folder: &Path) -> bool {
     std::fs::read_dir(folder).is_ok_and(|entries| entries.flatten().any(|entry| entry.path().is_dir()))
 }
 
-fn is_installed(program: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"].map(Into::into);
-    std::env::split_paths(&path)
-        .chain(folders)
-        .any(|folder| folder.join(program).is_file())
-}
-
-fn check_host(cache: &Cache, work: &Work) -> anyhow::Result<()> {
-    let problems = problems(&HostFacts::gather(cache), work);
-    if problems.is_empty() {
-        Ok(())
-    } else {
-        bail!("this machine is not ready:\n  - {}", problems.join("\n  - "))
+/// What the machine must provide for. A landscape that is there has its room, its memory and its port already, and looks for itself.
+fn demand(cache: &Cache, work: &Work, arguments: &Arguments) -> Demand {
+    let landscape = Landscape::of(&arguments.up, std::env::var("KUBECEPTION_LANDSCAPE").ok());
+    let runs = landscape.folder(RUN).exists();
+    let is_there = runs || landscape.folder(STATE).exists();
+    let starts = !arguments.only_setup;
+    let mut shares = work.shares(cache, go_caches(), &static_binary::target());
+    if starts && !is_there {
+        shares.push(Share {
+            what: "the landscape",
+            path: landscape.folder(STATE),
+            gib: DISK_NEEDED / GIB,
+        });
+    }
+    Demand {
+        go: work.components > Duration::ZERO,
+        shares,
+        // To link our binary takes half of it: it is asked for without a landscape, too.
+        memory: !(starts && is_there),
+        port: (starts && !runs).then_some(landscape.proxy_port),
     }
 }
 
-/// What matters of this machine; `None` where it does not tell.
-#[derive(Clone, Debug, Default)]
-struct HostFacts {
-    go: Option<(u32, u32)>,
-    has_apt: bool,
-    may_be_root: bool,
-    disk_free_gib: Option<u64>,
-    memory_gib: Option<f64>,
+/// The landscape that will be started, as far as the chores must know it.
+#[derive(Debug, PartialEq, Eq)]
+struct Landscape {
+    name: String,
+    proxy_port: u16,
 }
 
-impl HostFacts {
-    fn gather(cache: &Cache) -> Self {
-        let output = Command::new("go").arg("version").output();
-        let version = |output: std::process::Output| go_version(&String::from_utf8_lossy(&output.stdout));
+impl Landscape {
+    /// That of the arguments of `kubeception up`, or else of the environment.
+    fn of(arguments: &[String], environment: Option<String>) -> Self {
+        let name = option(arguments, "--landscape").map(str::to_owned).or(environment);
+        let port = option(arguments, "--proxy-port").and_then(|port| port.parse().ok());
         Self {
-            go: output.ok().and_then(version),
-            has_apt: is_installed("apt-get"),
-            may_be_root: is_root() || is_installed("sudo"),
-            disk_free_gib: disk_free_gib(cache.root()),
-            memory_gib: std::fs::read_to_string("/proc/meminfo")
-                .ok()
-                .and_then(|text| memory_gib(&text)),
+            name: name.unwrap_or_else(|| "local".to_owned()),
+            proxy_port: port.unwrap_or(PROXY_PORT),
         }
     }
+
+    fn folder(&self, parent: &str) -> PathBuf {
+        Path::new(parent).join(&self.name)
+    }
 }
 
-/// Everything that stands in the way, each with its remedy.
-fn problems(facts: &HostFacts, work: &Work) -> Vec<String> {
-    let mut problems = Vec::new();
-    if work.components > Duration::ZERO && facts.go.is_none_or(|version| version < GO) {
-        problems.push(format!(
-            "Go {}.{} or later is needed: get it from https://go.dev/dl and put it into the path",
-            GO.0, GO.1
-        ));
+/// The value of an option, behind it or behind its equals sign.
+fn option<'a>(arguments: &'a [String], name: &str) -> Option<&'a str> {
+    let mut arguments = arguments.iter();
+    while let Some(argument) = arguments.next() {
+        match argument.strip_prefix(name) {
+            Some("") => return arguments.next().map(String::as_str),
+            Some(rest) if rest.starts_with('=') => return rest.strip_prefix('='),
+            _ => {}
+        }
     }
-    if !facts.has_apt {
-        problems.push("apt-get is missing: Debian 12 or later, or Ubuntu 24.04 or later, is needed".to_owned());
-    }
-    if !facts.may_be_root {
-        problems
-            .push("root is needed for packages and for the landscape: run this as root, or install sudo".to_owned());
-    }
-    let needed = work.disk_gib();
-    if let Some(free) = facts.disk_free_gib.filter(|free| *free < needed) {
-        problems.push(format!(
-            "{free} GiB of disk are free, {needed} GiB are needed: free some"
-        ));
-    }
-    if let Some(memory) = facts.memory_gib.filter(|memory| *memory < MEMORY_NEEDED_GIB) {
-        problems.push(format!(
-            "this machine has {memory:.1} GiB of memory, {MEMORY_NEEDED_GIB} GiB are needed: use a larger one"
-        ));
-    }
-    problems
+    None
 }
 
-/// `MemTotal:       24592184 kB`.
-fn memory_gib(meminfo: &str) -> Option<f64> {
-    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
-    let kibibytes: f64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
-    Some(kibibytes / f64::from(1 << 20))
-}
-
-/// `go version go1.26.8 linux/amd64`.
-fn go_version(output: &str) -> Option<(u32, u32)> {
-    let mut numbers = output
-        .split_whitespace()
-        .nth(2)?
-        .strip_prefix("go")?
-        .split(['.', 'r', 'b']);
-    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
-}
-
-fn is_root() -> bool {
-    let output = Command::new("id").arg("-u").output();
-    output.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
-}
-
-/// What `df` says of the first folder of the path that exists.
-fn disk_free_gib(path: &Path) -> Option<u64> {
-    let existing = path.ancestors().find(|folder| folder.exists())?;
-    let output = Command::new("df")
-        .args(["--output=avail", "--block-size=1G"])
-        .arg(existing)
-        .output()
-        .ok()?;
-    String::from_utf8_lossy(&output.stdout)
+/// Where Go keeps what it compiled and what it fetched. Without Go there is nothing to look at.
+fn go_caches() -> Vec<PathBuf> {
+    let output = Command::new("go").args(["env", "GOCACHE", "GOMODCACHE"]).output();
+    let text = output.map(|output| output.stdout).unwrap_or_default();
+    String::from_utf8_lossy(&text)
         .lines()
-        .nth(1)?
-        .trim()
-        .parse()
-        .ok()
+        .filter(|line| !line.is_empty())
+        .map(PathBuf::from)
+        .collect()
 }
 
 fn install_packages(packages: &[&str]) -> anyhow::Result<()> {
@@ -313,50 +286,48 @@ fn say(text: &str) {
 mod tests {
     use super::*;
 
-    #[test]
-    fn versions_of_go_are_read() {
-        assert_eq!(go_version("go version go1.26.8 linux/amd64"), Some((1, 26)));
-        assert_eq!(go_version("go version go1.27rc1 linux/amd64"), Some((1, 27)));
-        assert_eq!(go_version("no"), None);
+    fn words(text: &str) -> Vec<String> {
+        text.split_whitespace().map(str::to_owned).collect()
     }
 
     #[test]
-    fn every_problem_names_its_remedy() {
-        let good = HostFacts {
-            go: Some((1, 26)),
-            has_apt: true,
-            may_be_root: true,
-            disk_free_gib: Some(30),
-            memory_gib: memory_gib("MemTotal:       8388608 kB\n"),
+    fn the_landscape_that_will_be_started_is_found_in_the_arguments() {
+        let other = || Some("other".to_owned());
+        let cases = [
+            ("", None, "local", PROXY_PORT),
+            ("--until seed", other(), "other", PROXY_PORT),
+            ("--landscape mine --proxy-port 7000", other(), "mine", 7000),
+            ("--proxy-port=7001 --landscape=mine", None, "mine", 7001),
+            ("--landscape", None, "local", PROXY_PORT),
+        ];
+        for (arguments, environment, name, proxy_port) in cases {
+            let name = name.to_owned();
+            assert_eq!(
+                Landscape::of(&words(arguments), environment),
+                Landscape { name, proxy_port },
+                "{arguments}"
+            );
+        }
+    }
+
+    #[test]
+    fn only_what_is_missing_takes_room() {
+        let places = |work: &Work| -> Vec<String> {
+            let go_caches = vec![PathBuf::from("/go/cache"), PathBuf::from("/go/mod")];
+            work.shares(&Cache::new("/cache"), go_caches, Path::new("/target"))
+                .iter()
+                .map(|share| format!("{} {}", share.path.display(), share.gib))
+                .collect()
         };
-        let fresh = Work {
+        let all = Work {
             components: Duration::from_secs(600),
+            binary: true,
+            machine_image: true,
             ..Work::default()
         };
-        assert_eq!(good.memory_gib, Some(8.0));
-        assert_eq!(problems(&good, &fresh), Vec::<String>::new());
-        let poor = HostFacts {
-            disk_free_gib: Some(3),
-            memory_gib: Some(2.0),
-            ..HostFacts::default()
-        };
-        assert_eq!(
-            problems(&poor, &fresh),
-            [
-                "Go 1.26 or later is needed: get it from https://go.dev/dl and put it into the path",
-                "apt-get is missing: Debian 12 or later, or Ubuntu 24.04 or later, is needed",
-                "root is needed for packages and for the landscape: run this as root, or install sudo",
-                "3 GiB of disk are free, 20 GiB are needed: free some",
-                "this machine has 2.0 GiB of memory, 4 GiB are needed: use a larger one",
-            ]
-        );
-        // Where all is built, nothing is built again.
-        let full = HostFacts {
-            go: None,
-            disk_free_gib: Some(3),
-            ..good
-        };
-        assert_eq!(problems(&full, &Work::default()), Vec::<String>::new());
+        let expected = ["/cache/upstream 1", "/go/cache 7", "/go/mod 3", "/target 4", "/cache 1"];
+        assert_eq!(places(&all), expected);
+        assert_eq!(places(&Work::default()), Vec::<String>::new());
     }
 
     #[test]

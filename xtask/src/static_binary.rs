@@ -47,8 +47,12 @@ pub(crate) fn build(profile: &str) -> anyhow::Result<PathBuf> {
 /// Where the binary lies once it is built.
 pub(crate) fn path(profile: &str) -> PathBuf {
     let folder = if profile == "dev" { "debug" } else { profile };
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace_root().join("target"), PathBuf::from);
-    target.join(folder).join("kubeception")
+    target().join(folder).join("kubeception")
+}
+
+/// Where cargo puts what it builds.
+pub(crate) fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace_root().join("target"), PathBuf::from)
 }
 
 fn workspace_root() -> PathBuf {

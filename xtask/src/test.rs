@@ -12,12 +12,15 @@ use std::{
 use anyhow::{Context, bail};
 
 /// One command of the run.
+#[derive(Clone, Copy)]
 struct Step {
     name: &'static str,
     program: &'static str,
     arguments: &'static [&'static str],
     /// The steps after it need what it makes.
     needed: bool,
+    /// What it builds makes networks and machines: it runs as root, though it is built as the user.
+    as_root: bool,
 }
 
 const fn cargo(name: &'static str, arguments: &'static [&'static str], needed: bool) -> Step {
@@ -26,7 +29,12 @@ const fn cargo(name: &'static str, arguments: &'static [&'static str], needed: b
         program: "cargo",
         arguments,
         needed,
+        as_root: false,
     }
+}
+
+const fn as_root(step: Step) -> Step {
+    Step { as_root: true, ..step }
 }
 
 const STEPS: &[Step] = &[
@@ -46,13 +54,13 @@ const STEPS: &[Step] = &[
         false,
     ),
     cargo("upstream components", &["xtask", "upstream"], true),
-    cargo("tests", &["test", "--workspace", "--no-fail-fast"], false),
+    as_root(cargo("tests", &["test", "--workspace", "--no-fail-fast"], false)),
     cargo("static binary", &["xtask", "static-binary", "--profile", "dev"], true),
-    cargo(
+    as_root(cargo(
         "end to end",
         &["run", "--quiet", "--package", "testing-end-to-end"],
         false,
-    ),
+    )),
 ];
 
 /// What the test harnesses said so far.
@@ -89,15 +97,44 @@ impl Tally {
     }
 }
 
+/// How cargo is told to run what it built by sudo, with the user's own environment: caches and tools are found as without it.
+fn by_sudo(path: &str, home: &str) -> String {
+    let words = [
+        "sudo",
+        "--preserve-env",
+        "env",
+        &format!("PATH={path}"),
+        &format!("HOME={home}"),
+    ];
+    format!("target.'cfg(unix)'.runner = {words:?}")
+}
+
+/// The configuration for steps that run as root; none where we are.
+fn way_to_root() -> anyhow::Result<Option<String>> {
+    if crate::host::is_root() {
+        return Ok(None);
+    }
+    let variable = |name: &str| std::env::var(name).with_context(|| format!("failed to read the variable {name}"));
+    let path = variable("PATH")?;
+    if !std::env::split_paths(&path).any(|folder| folder.join("sudo").is_file()) {
+        bail!(
+            "the tests make networks and machines, which needs root, and there is no sudo: run them as root, or install sudo and run \
+             them as a user who may use it"
+        );
+    }
+    Ok(Some(by_sudo(&path, &variable("HOME")?)))
+}
+
 /// Runs the steps one after the other.
 pub(crate) fn run() -> anyhow::Result<()> {
+    let way_to_root = way_to_root()?;
     let mut tally = Tally::default();
     let mut broken = Vec::new();
     for step in STEPS {
         let started = Instant::now();
         say(&format!("==> {}", step.name))?;
         let failed_before = tally.failed;
-        let succeeded = run_step(step, &mut tally)?;
+        let succeeded = run_step(step, way_to_root.as_deref(), &mut tally)?;
         say(&format!(
             "==> {} {} in {} s",
             step.name,
@@ -128,8 +165,11 @@ pub(crate) fn run() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn run_step(step: &Step, tally: &mut Tally) -> anyhow::Result<bool> {
+fn run_step(step: &Step, way_to_root: Option<&str>, tally: &mut Tally) -> anyhow::Result<bool> {
     let mut command = Command::new(step.program);
+    if let Some(configuration) = way_to_root.filter(|_| step.as_root) {
+        command.args(["--config", configuration]);
+    }
     command.args(step.arguments).stdin(Stdio::null()).stdout(Stdio::piped());
     let mut child = command
         .spawn()
@@ -156,6 +196,16 @@ fn say(line: &str) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_user_with_sudo_builds_and_root_runs() {
+        assert_eq!(
+            by_sudo("/usr/bin:/opt/a b", "/home/me"),
+            r#"target.'cfg(unix)'.runner = ["sudo", "--preserve-env", "env", "PATH=/usr/bin:/opt/a b", "HOME=/home/me"]"#
+        );
+        let as_root: Vec<&str> = STEPS.iter().filter(|step| step.as_root).map(|step| step.name).collect();
+        assert_eq!(as_root, ["tests", "end to end"]);
+    }
 
     #[test]
     fn counts_closing_lines_only() {

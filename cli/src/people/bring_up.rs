@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use landscape::up::{Console, Extent, SHOOT_HAS_MACHINES, Settings, Summary, up};
-use landscape_upstream::{Cache, KUBERNETES};
+use landscape_upstream::{Cache, KUBERNETES, PROXY_PORT};
 use lib_clock::SystemClock;
 use owo_colors::{OwoColorize, Stream};
 
@@ -20,7 +20,7 @@ pub(crate) struct Up {
     #[command(flatten)]
     name: LandscapeName,
     /// Port on 127.0.0.1 of the proxy by which this machine reaches every name of the landscape
-    #[arg(long, default_value_t = 6480)]
+    #[arg(long, default_value_t = PROXY_PORT)]
     proxy_port: u16,
     /// How much of the landscape to make
     #[arg(long, default_value = "shoot")]
@@ -34,12 +34,14 @@ pub(crate) struct Up {
 pub(crate) fn run(arguments: &Up) -> anyhow::Result<()> {
     become_root()?;
     let cache = Cache::from_environment()?;
+    let own = own_command();
     let settings = Settings {
         landscape: arguments.name.name(),
         proxy_port: arguments.proxy_port,
         cache: cache.clone(),
         own_binary: std::env::current_exe().context("failed to find the own binary")?,
         until: arguments.until,
+        command: own.clone(),
     };
     let is_default = settings.landscape == "local";
     let runtime = runtime()?;
@@ -67,7 +69,6 @@ pub(crate) fn run(arguments: &Up) -> anyhow::Result<()> {
     } else {
         format!(" --landscape {}", summary.landscape)
     };
-    let own = own_command();
     let text = text(&summary, &own, &name, arguments.until, kubectl.as_deref());
     Ok(io::stdout().write_all(text.as_bytes())?)
 }

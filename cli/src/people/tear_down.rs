@@ -13,7 +13,7 @@ use crate::privilege::become_root;
 pub(crate) struct Down {
     #[command(flatten)]
     name: LandscapeName,
-    /// Drop downloads and builds in the cache, too: the next `make up` takes minutes
+    /// Drop downloads and builds in the cache, too, unless another landscape needs them: the next `make up` takes minutes
     #[arg(long)]
     purge: bool,
 }

@@ -1,4 +1,4 @@
-//! The images of a landscape: what is in each, and the name it gets in the registry.
+//! The images of a landscape: what is in each, and the names it gets in the registry.
 
 use std::path::Path;
 
@@ -9,6 +9,7 @@ use super::busybox::busybox;
 use super::image::Image;
 use super::layer::Layer;
 use super::userland::{UserlandError, userland};
+use super::vector::Place;
 
 /// Where programs lie in our images.
 const PROGRAMS: &str = "usr/local/bin";
@@ -22,6 +23,16 @@ const HYPERKUBE_NAMES: [&str; 7] = [
     "kube-scheduler",
     "kubectl",
     "kubelet",
+];
+
+/// The entries of the vector that are this one binary; each may have a name of its own.
+const HYPERKUBE_ENTRIES: [&str; 6] = [
+    "hyperkube",
+    "etcd",
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-proxy",
+    "kube-scheduler",
 ];
 
 /// Who waits for an image first: what nobody waits for yet does not hold up what somebody does.
@@ -61,12 +72,13 @@ pub enum ImageSetError {
     Userland(#[from] UserlandError),
 }
 
-/// The images that pods of a landscape use, in the order in which they are asked for, named as `vector` names them. `own_binary` is
-/// the static kubeception binary.
+/// The images that pods of a landscape use, in the order in which they are asked for, named as `vector` names them. What it takes from
+/// another registry than the landscape's own, `registry`, is not among them. `own_binary` is the static kubeception binary.
 pub fn landscape_images(
     cache: &Cache,
     own_binary: &Path,
     vector: &ImageVector,
+    registry: &str,
 ) -> Result<Vec<NamedImage>, ImageSetError> {
     let kubernetes = Image {
         layers: vec![userland_layer()?, kubernetes_layer(cache)],
@@ -85,18 +97,58 @@ pub fn landscape_images(
         .layers
         .push(program_layer("helm", &cache.binary(&HELM, "helm")));
     let busybox = busybox()?;
-    let name = |name, image| named(vector, Stage::Seed, name, image);
-    let for_shoots = |name, image| named(vector, Stage::Shoots, name, image);
-    Ok(vec![
-        name("hyperkube", kubernetes)?,
-        name("pause", own(&["pause"]))?,
-        name("kubeception", own(&[]))?,
-        name("coredns", upstream(cache, &COREDNS))?,
-        named(vector, Stage::Gardenlet, "gardenlet", gardenlet)?,
-        for_shoots("metrics-server", upstream(cache, &METRICS_SERVER))?,
-        for_shoots("busybox", shell(&busybox))?,
-        for_shoots("agnhost", agnhost(cache, busybox))?,
-    ])
+    let mut set = Set {
+        vector,
+        registry,
+        images: Vec::new(),
+    };
+    set.add(Stage::Seed, &HYPERKUBE_ENTRIES, &kubernetes)?;
+    set.add(Stage::Seed, &["pause"], &own(&["pause"]))?;
+    set.add(Stage::Seed, &["kubeception"], &own(&[]))?;
+    set.add(Stage::Seed, &["coredns"], &upstream(cache, &COREDNS))?;
+    set.add(Stage::Gardenlet, &["gardenlet"], &gardenlet)?;
+    set.add(Stage::Shoots, &["metrics-server"], &upstream(cache, &METRICS_SERVER))?;
+    set.add(Stage::Shoots, &["busybox"], &shell(&busybox))?;
+    set.add(Stage::Shoots, &["agnhost"], &agnhost(cache, busybox))?;
+    Ok(set.images)
+}
+
+/// Images as they are named one after the other.
+struct Set<'a> {
+    vector: &'a ImageVector,
+    registry: &'a str,
+    images: Vec<NamedImage>,
+}
+
+impl Set<'_> {
+    /// Adds an image once for every name that these entries of the vector give it in the landscape's own registry.
+    fn add(&mut self, stage: Stage, names: &[&'static str], image: &Image) -> Result<(), ImageNotFound> {
+        for &name in names {
+            let found = self.vector.find(name, Some(KUBERNETES.version))?;
+            // Some are looked up without a version: an override may have another name for those.
+            let unversioned = self.vector.find(name, None).ok();
+            for found in std::iter::once(found).chain(unversioned) {
+                if let Some(place) = Place::of(&found, self.registry) {
+                    self.put(stage, name, place, image);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn put(&mut self, stage: Stage, name: &'static str, place: Place, image: &Image) {
+        let Place { repository, tag, .. } = place;
+        let is_there = |other: &NamedImage| (&other.repository, &other.tag) == (&repository, &tag);
+        if !self.images.iter().any(is_there) {
+            self.images.push(NamedImage {
+                name,
+                stage,
+                repository,
+                tag,
+                image: image.clone(),
+            });
+        }
+    }
 }
 
 /// An image of a component with one program.
@@ -134,22 +186,6 @@ fn program_layer(name: &str, program: &Path) -> Layer {
     Layer::default().program(format!("{PROGRAMS}/{name}"), program)
 }
 
-fn named(vector: &ImageVector, stage: Stage, name: &'static str, image: Image) -> Result<NamedImage, ImageNotFound> {
-    let found = vector.find(name, Some(KUBERNETES.version))?;
-    let repository = found
-        .repository
-        .split_once('/')
-        .map_or(found.repository.as_str(), |(_, path)| path)
-        .to_owned();
-    Ok(NamedImage {
-        name,
-        stage,
-        repository,
-        tag: found.tag.unwrap_or_else(|| "latest".to_owned()),
-        image,
-    })
-}
-
 /// What every program may expect: a place for temporary files, and names for the users that our pods run as.
 fn base() -> Layer {
     Layer::default()
@@ -181,25 +217,60 @@ fn kubernetes_layer(cache: &Cache) -> Layer {
 mod tests {
     use super::*;
 
-    #[test]
-    fn every_image_of_the_vector_is_made() {
-        let vector = ImageVector::embedded().unwrap();
-        let images = landscape_images(&Cache::new("/cache"), Path::new("/kubeception"), &vector).unwrap();
-        let names: Vec<String> = images
+    const REGISTRY: &str = "registry.test.kubeception.internal:5000";
+
+    fn images(vector: &ImageVector) -> Vec<NamedImage> {
+        landscape_images(&Cache::new("/cache"), Path::new("/kubeception"), vector, REGISTRY).unwrap()
+    }
+
+    fn embedded() -> Vec<NamedImage> {
+        images(&ImageVector::embedded().unwrap())
+    }
+
+    fn names(images: &[NamedImage]) -> Vec<String> {
+        images
             .iter()
             .map(|image| format!("{}:{}", image.repository, image.tag))
-            .collect();
-        for source in &vector.images {
+            .collect()
+    }
+
+    #[test]
+    fn every_image_of_the_vector_is_made() {
+        let names = names(&embedded());
+        for source in &ImageVector::embedded().unwrap().images {
             let (_, path) = source.repository.as_ref().unwrap().split_once('/').unwrap();
             let name = format!("{path}:{}", source.tag.as_ref().unwrap());
-            assert!(names.contains(&name), "{name} is not among {names:?}");
+            let times = names.iter().filter(|made| **made == name).count();
+            assert_eq!(times, 1, "{name} in {names:?}");
         }
     }
 
     #[test]
+    fn what_another_registry_has_is_not_pushed() {
+        let overwrite = r#"{images: [
+            {name: coredns, ref: "mirror/coredns@sha256:0123"},
+            {name: pause, repository: "registry.kubeception.internal:5000/pause", tag: "sha256:0123"},
+            {name: busybox, ref: "registry.kubeception.internal:5000/mine/busybox:2"},
+            {name: hyperkube, repository: mirror/hyperkube, tag: "1", targetVersion: "1.35.4"},
+            {name: kube-proxy, repository: "registry.test.kubeception.internal:5000/proxy", tag: "1", targetVersion: "1.35.4"}]}"#;
+        let vector = ImageVector::embedded().unwrap().with_overwrite(overwrite).unwrap();
+        let names = names(&images(&vector));
+        let has = |name: &str| names.iter().any(|made| made == name);
+        assert!(has("mine/busybox:2") && has("proxy:1"), "{names:?}");
+        assert!(
+            has("kubeception/kubernetes:1.35.4"),
+            "kube-apiserver still has that name: {names:?}"
+        );
+        let is_gone = |part: &str| !names.iter().any(|made| made.contains(part));
+        assert!(
+            is_gone("coredns") && is_gone("pause") && is_gone("hyperkube") && is_gone("sha256"),
+            "{names:?}"
+        );
+    }
+
+    #[test]
     fn what_is_waited_for_first_comes_first() {
-        let vector = ImageVector::embedded().unwrap();
-        let images = landscape_images(&Cache::new("/cache"), Path::new("/kubeception"), &vector).unwrap();
+        let images = embedded();
         assert!(images.is_sorted_by_key(|image| image.stage));
         let stage = |name: &str| images.iter().find(|image| image.name == name).unwrap().stage;
         assert_eq!((stage("coredns"), stage("agnhost")), (Stage::Seed, Stage::Shoots));
@@ -207,8 +278,7 @@ mod tests {
 
     #[test]
     fn our_own_images_share_their_layers() {
-        let vector = ImageVector::embedded().unwrap();
-        let images = landscape_images(&Cache::new("/cache"), Path::new("/kubeception"), &vector).unwrap();
+        let images = embedded();
         let find = |name: &str| images.iter().find(|image| image.repository.ends_with(name)).unwrap();
         assert_eq!(find("/pause").image.layers, find("/kubeception").image.layers);
         assert_eq!(find("/pause").image.entrypoint, ["/usr/local/bin/kubeception", "pause"]);

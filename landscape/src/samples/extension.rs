@@ -7,7 +7,6 @@ use plan_images::Image;
 use serde_json::{Value, json};
 
 use super::chart;
-use super::processes::overwrite;
 
 /// The name of the registration, and of the deployment.
 const NAME: &str = "provider-local";
@@ -21,8 +20,8 @@ const KINDS: [&str; 5] = [
     "Worker",
 ];
 
-/// Its deployment, then its registration. `image` is our own.
-pub(crate) fn provider(image: &Image) -> io::Result<Vec<Value>> {
+/// Its deployment, then its registration. `image` is our own, `overwrite` the override of the image vector.
+pub(crate) fn provider(image: &Image, overwrite: &str) -> io::Result<Vec<Value>> {
     let mut resources: Vec<Value> = KINDS
         .iter()
         .map(|kind| json!({"kind": kind, "type": "local"}))
@@ -36,7 +35,7 @@ pub(crate) fn provider(image: &Image) -> io::Result<Vec<Value>> {
             "metadata": {"name": NAME},
             "helm": {
                 "rawChart": ByteString(chart::provider_local()?),
-                "values": {"image": image.to_string(), "imageVectorOverwrite": overwrite(image)},
+                "values": {"image": image.to_string(), "imageVectorOverwrite": overwrite},
             },
         }),
         json!({
@@ -65,7 +64,7 @@ mod tests {
             repository: "registry/kubeception".to_owned(),
             tag: Some("sha256:0123".to_owned()),
         };
-        let [deployment, registration] = provider(&image).unwrap().try_into().unwrap();
+        let [deployment, registration] = provider(&image, "{\"images\":[]}").unwrap().try_into().unwrap();
         let deployment: ControllerDeployment = serde_json::from_value(deployment).unwrap();
         let mut registration: ControllerRegistration = serde_json::from_value(registration).unwrap();
         defaulting::set_defaults_controller_registration(&mut registration);
@@ -74,5 +73,6 @@ mod tests {
         assert!(errors.is_empty(), "{errors:?}");
         let values = deployment.helm.unwrap().values.unwrap().0;
         assert_eq!(values["image"], "registry/kubeception@sha256:0123");
+        assert_eq!(values["imageVectorOverwrite"], "{\"images\":[]}");
     }
 }

@@ -5,6 +5,7 @@
 
 use plan_images::{Image, OVERWRITE_ENVIRONMENT, REGISTRY_HOST};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use super::garden::SEED;
 use crate::seed::{Domain, NETWORK_RANGE, POD_RANGE, SERVICE_RANGE};
@@ -15,15 +16,16 @@ const HEALTH_PORT: u16 = 8081;
 /// The Secret with gardenlet's kubeconfig for the garden.
 pub(crate) const GARDENLET_KUBECONFIG: &str = "gardenlet-kubeconfig";
 
-/// The ConfigMap that puts our own image, by its digest, over the image vector.
+/// The ConfigMap with the override of the image vector.
 const IMAGES: &str = "image-vector-overwrite";
 const IMAGES_FOLDER: &str = "/etc/image-vector";
 const IMAGES_FILE: &str = "images.yaml";
 
 const TEMPORARY_FOLDER: &str = "/tmp";
 
-/// The cloud's own services and its routers in the backbone: no business of a shoot's API server. Load balancers lie behind it.
-const BLOCKED: [&str; 1] = ["172.30.0.0/23"];
+/// No business of a shoot's API server: the networks of machines, other shoots' among them (its own come first), the cloud's own services
+/// and its routers in the backbone. Load balancers lie behind these.
+const BLOCKED: [&str; 2] = ["10.0.0.0/8", "172.30.0.0/23"];
 
 /// What tells one process from another.
 struct Process<'a> {
@@ -37,28 +39,28 @@ struct Process<'a> {
     annotations: Value,
 }
 
-/// An image vector that has our own image by its digest.
-pub(super) fn overwrite(image: &Image) -> String {
-    let entry = json!({"name": "kubeception", "repository": image.repository, "tag": image.tag});
-    json!({"images": [entry]}).to_string()
-}
-
-/// Whoever plans pods of ours takes this image for them.
-pub(crate) fn image_overwrite(image: &Image) -> Value {
+/// The override of the image vector that our processes get: whoever plans pods takes their images from it.
+pub(crate) fn image_overwrite(text: &str) -> Value {
     json!({
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {"name": IMAGES, "namespace": NAMESPACE},
-        "data": {IMAGES_FILE: overwrite(image)},
+        "data": {IMAGES_FILE: text},
     })
+}
+
+/// Enough of a checksum to tell one content from the next.
+fn checksum(text: &str) -> String {
+    format!("{:x}", Sha256::digest(text))[..16].to_owned()
 }
 
 fn images_volume() -> (&'static str, Value, &'static str) {
     ("images", json!({"configMap": {"name": IMAGES}}), IMAGES_FOLDER)
 }
 
-/// gardener-operator. It makes everything of the garden: its rights are an administrator's.
-pub(crate) fn operator(image: &Image) -> Vec<Value> {
+/// gardener-operator. It makes everything of the garden: its rights are an administrator's. `overwrite` is the override of the image
+/// vector: it is read at the start, so another one makes a new pod.
+pub(crate) fn operator(image: &Image, overwrite: &str) -> Vec<Value> {
     let name = "gardener-operator";
     let process = Process {
         name,
@@ -66,7 +68,7 @@ pub(crate) fn operator(image: &Image) -> Vec<Value> {
         arguments: vec![name.to_owned(), format!("--health-port={HEALTH_PORT}")],
         priority_class: "gardener-garden-system-critical",
         files: vec![images_volume()],
-        annotations: json!({}),
+        annotations: json!({"checksum/images": checksum(overwrite)}),
     };
     [administrator(name), vec![deployment(&process)]].concat()
 }
@@ -89,8 +91,9 @@ pub(crate) fn garden_extension(image: &Image) -> Vec<Value> {
     [administrator(name), vec![deployment(&process)]].concat()
 }
 
-/// gardenlet with its configuration. `kubeconfig` is a checksum of its kubeconfig: another one makes a new pod.
-pub(crate) fn gardenlet(image: &Image, domain: &Domain, kubeconfig: &str) -> Vec<Value> {
+/// gardenlet with its configuration. `kubeconfig` is that for the garden, `overwrite` the override of the image vector: another one
+/// makes a new pod.
+pub(crate) fn gardenlet(image: &Image, domain: &Domain, kubeconfig: &str, overwrite: &str) -> Vec<Value> {
     let name = "gardenlet";
     let configuration = json!({
         "apiVersion": "v1",
@@ -119,7 +122,7 @@ pub(crate) fn gardenlet(image: &Image, domain: &Domain, kubeconfig: &str) -> Vec
             ("tmp", json!({"emptyDir": {"sizeLimit": "256Mi"}}), TEMPORARY_FOLDER),
             images_volume(),
         ],
-        annotations: json!({"checksum/kubeconfig": kubeconfig}),
+        annotations: json!({"checksum/images": checksum(overwrite), "checksum/kubeconfig": checksum(kubeconfig)}),
     };
     [administrator(name), vec![configuration, deployment(&process)]].concat()
 }
@@ -271,12 +274,13 @@ mod tests {
             repository: "registry/kubeception".to_owned(),
             tag: Some("sha256:0123".to_owned()),
         };
-        let mut all = vec![image_overwrite(&image)];
+        let overwrite = crate::images::overwrite(&[], &image).unwrap();
+        let mut all = vec![image_overwrite(&overwrite)];
         all.extend(
             [
-                operator(&image),
+                operator(&image, &overwrite),
                 garden_extension(&image),
-                gardenlet(&image, &domain, "checksum"),
+                gardenlet(&image, &domain, "kubeconfig", &overwrite),
             ]
             .concat(),
         );
@@ -284,18 +288,21 @@ mod tests {
     }
 
     #[test]
-    fn the_overwrite_is_an_image_vector() {
+    fn another_override_makes_new_pods_of_those_who_read_it() {
         let image = Image {
             repository: "registry/kubeception".to_owned(),
-            tag: Some("sha256:0123".to_owned()),
+            tag: None,
         };
-        let config_map = image_overwrite(&image);
-        let text = config_map["data"][IMAGES_FILE].as_str().unwrap();
-        let vector = plan_images::ImageVector::embedded()
-            .unwrap()
-            .with_overwrite(text)
-            .unwrap();
-        assert_eq!(vector.find("kubeception", None).unwrap(), image);
+        let domain = Domain::of("test");
+        let all = |overwrite: &str| {
+            [
+                operator(&image, overwrite),
+                gardenlet(&image, &domain, "kubeconfig", overwrite),
+            ]
+        };
+        for (one, other) in all("{}").into_iter().zip(all("{\"images\":[]}")) {
+            assert_ne!(one, other);
+        }
     }
 
     #[test]

@@ -2,22 +2,13 @@
 //!
 //! [`HostFacts::gather`] looks; [`problems`] judges, and is pure.
 
-use std::io::ErrorKind;
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use landscape_upstream::LANDSCAPE;
+use landscape_upstream::{DISK_NEEDED, LANDSCAPE, MEMORY_NEEDED, is_port_taken, memory_available};
 
 use super::context::Settings;
 
 const GIB: u64 = 1 << 30;
-
-/// A landscape with a handful of shoots: images, volumes, logs.
-const DISK_NEEDED: u64 = 8 * GIB;
-
-/// Seed, garden and one shoot, measured, with room for a second.
-const MEMORY_NEEDED: u64 = 4 * GIB;
 
 /// Programs of the distribution, with the package that brings each.
 const TOOLS: [(&str, &str); 10] = [
@@ -89,12 +80,13 @@ impl HostFacts {
         Self {
             is_root: nix::unistd::geteuid().is_root(),
             disk_free: disk_free(state),
-            memory_available: memory_available(&fs_err::read_to_string("/proc/meminfo").unwrap_or_default()),
+            memory_available: memory_available(&fs_err::read_to_string("/proc/meminfo").unwrap_or_default())
+                .unwrap_or(u64::MAX), // not to be told is no reason to stop
             missing_tools: missing_tools
                 .map(|(tool, package)| ((*tool).to_owned(), (*package).to_owned()))
                 .collect(),
             missing_components: missing_components.map(|component| component.directory()).collect(),
-            port_taken: (!is_running && is_taken(proxy_port)).then_some(proxy_port),
+            port_taken: (!is_running && is_port_taken(proxy_port)).then_some(proxy_port),
             is_dynamic: is_dynamic(own_binary),
             // A killed daemon answers nobody; what it has made is there all the same.
             is_there: is_running || state.join("machines").exists(),
@@ -169,15 +161,6 @@ fn too_little(what: &str, there: u64, needed: u64, remedy: &str) -> Option<Probl
     })
 }
 
-/// Whether somebody listens. Asked without listening: a daemon of ours that starts meanwhile finds the port free.
-fn is_taken(port: u16) -> bool {
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    match TcpStream::connect_timeout(&address, Duration::from_secs(1)) {
-        Ok(_) => true,
-        Err(error) => error.kind() == ErrorKind::TimedOut,
-    }
-}
-
 /// The program's path, wherever the distribution keeps programs.
 fn find_program(name: &str) -> Option<PathBuf> {
     let own = std::env::var_os("PATH").unwrap_or_default();
@@ -201,12 +184,6 @@ fn disk_free(path: &Path) -> u64 {
         Ok(status) => status.blocks_available().saturating_mul(status.fragment_size()),
         Err(_) => u64::MAX, // not to be told is no reason to stop
     }
-}
-
-fn memory_available(meminfo: &str) -> u64 {
-    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
-    let kibibytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
-    kibibytes.map_or(u64::MAX, |kibibytes| kibibytes * 1024)
 }
 
 #[cfg(test)]
@@ -288,11 +265,5 @@ mod tests {
             ..HostFacts::default()
         };
         assert_eq!(problems(&facts).len(), 4);
-    }
-
-    #[test]
-    fn memory_is_read_as_the_kernel_writes_it() {
-        assert_eq!(memory_available("MemTotal: 24 kB\nMemAvailable:   2048 kB\n"), 2 << 20);
-        assert_eq!(memory_available(""), u64::MAX);
     }
 }

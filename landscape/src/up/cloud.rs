@@ -9,9 +9,9 @@ use cloud_daemon::has_daemon;
 use plan_images::Image;
 use tokio::time::Instant;
 
-use super::context::{Context, Phase};
+use super::context::{Context, Phase, Settings};
 use super::error::UpError;
-use crate::images::{NamedImage, Stage, landscape_images, push};
+use crate::images::{NamedImage, Place, Pushed, Stage, landscape_images, push};
 use crate::paths::Paths;
 use crate::seed::{CgroupVersion, MACHINE, MACHINE_ADDRESS, NETWORK, NETWORK_RANGE, SeedMachine, user_data};
 
@@ -130,30 +130,38 @@ pub(crate) async fn build_machine_image(phase: Phase) -> Result<(), UpError> {
 /// one that is waited for would only slow it down.
 pub(crate) async fn push_images(phase: Phase, stage: Stage) -> Result<(), UpError> {
     let context = &phase.context;
-    let images = landscape_images(&context.settings.cache, &context.settings.own_binary, &context.images)?;
+    let Settings { cache, own_binary, .. } = &context.settings;
+    let images = landscape_images(cache, own_binary, &context.images, &context.domain.registry())?;
     let repositories: Vec<String> = images.iter().map(|image| image.repository.clone()).collect();
+    let mut pushed = Vec::new();
     for image in images.into_iter().filter(|image| image.stage == stage) {
-        push_image(&phase, image, &repositories).await?;
+        pushed.push(push_image(&phase, image, &repositories).await?);
     }
+    let (name, ours) = match stage {
+        Stage::Seed => ("kubeception", &context.own_image),
+        Stage::Gardenlet => ("gardenlet", &context.gardenlet_image),
+        Stage::Shoots => return Ok(()),
+    };
+    let image = context.images.find(name, None)?;
+    let _ = ours.set(by_digest(image, &context.domain.registry(), &pushed));
     Ok(())
 }
 
-async fn push_image(phase: &Phase, image: NamedImage, others: &[String]) -> Result<(), UpError> {
-    let context = &phase.context;
-    let name = image.name;
-    let pushed = push(context.proxy(), &context.domain.registry(), image, others).await?;
-    let ours = match name {
-        "kubeception" => Some(&context.own_image),
-        "gardenlet" => Some(&context.gardenlet_image),
-        _ => None,
+/// The image by its digest, if it is among those that were pushed: a rebuilt binary is another image, though its tag is the same.
+fn by_digest(image: Image, registry: &str, pushed: &[Pushed]) -> Image {
+    let Some(place) = Place::of(&image, registry) else {
+        return image;
     };
-    if let Some(ours) = ours {
-        let tagged = context.images.find(name, None)?;
-        let _ = ours.set(Image {
-            tag: Some(pushed.digest),
-            ..tagged
-        });
+    let lies_there = |pushed: &&Pushed| (&pushed.repository, &pushed.tag) == (&place.repository, &place.tag);
+    match pushed.iter().find(lies_there) {
+        Some(pushed) => place.image(&pushed.digest),
+        None => image,
     }
+}
+
+async fn push_image(phase: &Phase, image: NamedImage, others: &[String]) -> Result<Pushed, UpError> {
+    let context = &phase.context;
+    let pushed = push(context.proxy(), &context.domain.registry(), image, others).await?;
     if pushed.sent > 0 {
         phase.changed();
         phase.detail(format!(
@@ -163,7 +171,7 @@ async fn push_image(phase: &Phase, image: NamedImage, others: &[String]) -> Resu
             pushed.sent / 1_000_000
         ));
     }
-    Ok(())
+    Ok(pushed)
 }
 
 /// Makes the seed's network and machine, or starts the machine if it stands still.
@@ -226,6 +234,31 @@ pub(crate) fn tail(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn our_own_image_goes_by_its_digest_if_it_was_pushed() {
+        let pushed = [Pushed {
+            repository: "kubeception/kubeception".to_owned(),
+            tag: "1".to_owned(),
+            digest: "sha256:0123".to_owned(),
+            sent: 0,
+        }];
+        let cases = [
+            (
+                "registry.kubeception.internal:5000/kubeception/kubeception:1",
+                "registry.kubeception.internal:5000/kubeception/kubeception@sha256:0123",
+            ),
+            ("mirror/kubeception:1", "mirror/kubeception:1"),
+            ("mirror/kubeception@sha256:4567", "mirror/kubeception@sha256:4567"),
+        ];
+        for (name, expected) in cases {
+            let image = Image {
+                repository: name.to_owned(),
+                tag: None,
+            };
+            assert_eq!(by_digest(image, "registry:5000", &pushed).to_string(), expected);
+        }
+    }
 
     #[test]
     fn the_end_of_a_log_is_shown() {

@@ -5,18 +5,22 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use landscape_upstream::Cache;
+use landscape_upstream::{Cache, PROXY_PORT};
 use lib_clock::Clock;
 use parking_lot::Mutex;
-use plan_images::{Image, ImageVector};
+use plan_images::{Image, ImageSource, ImageVector};
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
 use super::cluster::Cluster;
 use super::error::UpError;
 use super::progress::Progress;
+use crate::images::{overrides, overwrite};
 use crate::paths::Paths;
 use crate::seed::{Domain, SeedPki};
+
+/// The landscape that is meant when none is named.
+const DEFAULT_LANDSCAPE: &str = "local";
 
 /// What a user can choose.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +35,22 @@ pub struct Settings {
     pub own_binary: PathBuf,
     /// How much of the landscape is made.
     pub until: Extent,
+    /// How this program is called from where the user is: for commands that are shown.
+    pub command: String,
+}
+
+impl Settings {
+    /// What the user types to run a command (`up`, `down`) on this very landscape.
+    pub(crate) fn command_line(&self, command: &str) -> String {
+        let mut line = format!("{} {command}", self.command);
+        if self.landscape != DEFAULT_LANDSCAPE {
+            line.push_str(&format!(" --landscape {}", self.landscape));
+        }
+        if command == "up" && self.proxy_port != PROXY_PORT {
+            line.push_str(&format!(" --proxy-port {}", self.proxy_port));
+        }
+        line
+    }
 }
 
 /// How much of a landscape is made; each includes those before it.
@@ -50,10 +70,12 @@ pub(crate) struct Context {
     pub(crate) domain: Domain,
     pub(crate) paths: Paths,
     pub(crate) images: ImageVector,
+    /// What the user put over the vector that is compiled in.
+    overrides: Vec<ImageSource>,
     pub(crate) pki: SeedPki,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) cloud: cloud_client::Client,
-    /// The image of our own processes by its digest: a rebuilt binary is another image, though its tag is the same.
+    /// The image of our own processes; by its digest, unless the user takes it from elsewhere.
     pub(crate) own_image: OnceCell<Image>,
     /// gardenlet's likewise.
     pub(crate) gardenlet_image: OnceCell<Image>,
@@ -82,12 +104,14 @@ impl Context {
         fs_err::create_dir_all(paths.state()).map_err(UpError::State)?;
         let pki = SeedPki::load_or_generate(&paths.seed_pki(), &domain, clock.as_ref())?;
         let images = ImageVector::from_environment()?;
+        let overrides = overrides(&images)?;
         let cloud = cloud_client::Client::unix(cloud_client::socket_path(&settings.landscape));
         Ok(Self {
             settings,
             domain,
             paths,
             images,
+            overrides,
             pki,
             clock,
             cloud,
@@ -138,6 +162,11 @@ impl Context {
     /// gardenlet's image, once it is pushed.
     pub(crate) fn gardenlet_image(&self) -> Result<&Image, UpError> {
         self.gardenlet_image.get().ok_or(UpError::NoImage)
+    }
+
+    /// The override of the image vector for processes of ours, which look up images by themselves.
+    pub(crate) fn image_overwrite(&self) -> Result<String, UpError> {
+        Ok(overwrite(&self.overrides, self.own_image()?)?)
     }
 
     /// What the user should know, in the order it was found.

@@ -27,12 +27,13 @@ pub(crate) async fn apply(phase: Phase) -> Result<(), UpError> {
     let context = &phase.context;
     let seed = context.seed()?;
     let image = context.own_image()?;
+    let overwrite = context.image_overwrite()?;
     let token = context.cloud.token().await?;
     let mut objects = vec![samples::namespace(), samples::dns_secret(CLOUD_API, &token)];
     objects.extend(samples::priority_classes()?);
-    objects.push(samples::image_overwrite(image));
+    objects.push(samples::image_overwrite(&overwrite));
     objects.extend(samples::garden_extension(image));
-    objects.extend(samples::operator(image));
+    objects.extend(samples::operator(image, &overwrite));
     objects.push(samples::garden(&context.settings.landscape, &context.domain));
     seed.apply_all(&phase, objects).await
 }
@@ -97,7 +98,8 @@ fn word<T: Serialize>(value: &T) -> String {
 
 /// Puts into the garden what its users find there.
 pub(crate) async fn apply_content(phase: Phase) -> Result<(), UpError> {
-    let token = phase.context.cloud.token().await?;
+    let context = &phase.context;
+    let token = context.cloud.token().await?;
     let mut objects = vec![
         samples::namespace(),
         samples::dns_secret(CLOUD_API, &token),
@@ -106,9 +108,9 @@ pub(crate) async fn apply_content(phase: Phase) -> Result<(), UpError> {
         samples::cloud_secret(CLOUD_API, &token),
         samples::cloud_binding(),
     ];
-    let provider = samples::provider(phase.context.own_image()?);
+    let provider = samples::provider(context.own_image()?, &context.image_overwrite()?);
     objects.extend(provider.map_err(UpError::Chart)?);
-    phase.context.garden()?.apply_all(&phase, objects).await
+    context.garden()?.apply_all(&phase, objects).await
 }
 
 #[cfg(test)]

@@ -14,7 +14,6 @@ use kube::api::{DeleteParams, PostParams};
 use kube::{Api, Client};
 use lib_pki::{CertificateInfo, CertificateRequest, PrivateKey, signing_request};
 use serde_json::json;
-use sha2::{Digest, Sha256};
 
 use super::context::{Context, Phase};
 use super::error::UpError;
@@ -58,8 +57,12 @@ pub(crate) async fn apply(phase: Phase) -> Result<(), UpError> {
             kubeconfig
         }
     };
-    let checksum = format!("{:x}", Sha256::digest(&kubeconfig));
-    let objects = samples::gardenlet(context.gardenlet_image()?, &context.domain, &checksum[..16]);
+    let objects = samples::gardenlet(
+        context.gardenlet_image()?,
+        &context.domain,
+        &kubeconfig,
+        &context.image_overwrite()?,
+    );
     seed.apply_all(&phase, objects).await
 }
 

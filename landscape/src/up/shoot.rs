@@ -7,7 +7,7 @@ use controller::wait::{Progress, poll, until};
 use kube::Api;
 
 use super::cluster::Cluster;
-use super::context::Phase;
+use super::context::{Phase, Settings};
 use super::error::UpError;
 use super::garden::state;
 use super::seed::is_healthy;
@@ -30,7 +30,7 @@ pub(crate) async fn make(phase: Phase, deadline: Duration) -> Result<(), UpError
     })?;
     match present
         .as_ref()
-        .and_then(|present| keep_workerless(present, &context.settings.landscape))
+        .and_then(|present| keep_workerless(present, &context.settings))
     {
         Some(notice) => phase.notice(notice),
         None => garden.apply(&phase, samples::shoot()).await?,
@@ -60,17 +60,14 @@ pub(crate) async fn make(phase: Phase, deadline: Duration) -> Result<(), UpError
 }
 
 /// What to say of a shoot without machines where the sample has some: it cannot get any, so it is left as it is.
-fn keep_workerless(present: &Shoot, landscape: &str) -> Option<String> {
+fn keep_workerless(present: &Shoot, settings: &Settings) -> Option<String> {
     if !SHOOT_HAS_MACHINES || !is_workerless(present) {
         return None;
     }
-    let option = match landscape {
-        "local" => String::new(),
-        other => format!(" --landscape {other}"),
-    };
+    let (down, up) = (settings.command_line("down"), settings.command_line("up"));
     Some(format!(
         "The shoot {PROJECT}/{SHOOT} of this landscape is workerless, as an earlier version made it, and a workerless shoot cannot get \
-         workers.\nTo begin anew with one that has a node: kubeception down{option} && kubeception up{option}\n\
+         workers.\nTo begin anew with one that has a node: {down} && {up}\n\
          To have one beside it: kubectl --kubeconfig garden.yaml apply -f examples/shoot.yaml"
     ))
 }
@@ -89,21 +86,48 @@ fn shoot_state(shoot: &Shoot) -> Progress {
 
 #[cfg(test)]
 mod tests {
+    use landscape_upstream::{Cache, PROXY_PORT};
     use serde_json::json;
 
     use super::*;
+    use crate::up::Extent;
 
     fn shoot(workers: &serde_json::Value) -> Shoot {
         serde_json::from_value(json!({ "spec": { "provider": { "workers": workers } } })).unwrap()
     }
 
+    fn settings(landscape: &str, proxy_port: u16) -> Settings {
+        Settings {
+            landscape: landscape.to_owned(),
+            proxy_port,
+            cache: Cache::new("/cache"),
+            own_binary: "/own".into(),
+            until: Extent::Shoot,
+            command: "target/release/kubeception".to_owned(),
+        }
+    }
+
     #[test]
-    fn a_workerless_first_is_left_alone_and_its_user_told() {
+    fn a_workerless_first_is_left_alone_and_its_user_told_what_to_type() {
         let workerless = shoot(&json!([]));
-        let notice = keep_workerless(&workerless, "other");
-        assert_eq!(notice.is_some(), SHOOT_HAS_MACHINES);
-        assert!(notice.is_none_or(|text| text.contains("kubeception down --landscape other")));
-        assert_eq!(keep_workerless(&shoot(&json!([{ "name": "worker" }])), "local"), None);
+        let cases = [
+            (
+                settings("local", PROXY_PORT),
+                "target/release/kubeception down && target/release/kubeception up\n",
+            ),
+            (
+                settings("other", 7000),
+                "target/release/kubeception down --landscape other \
+                 && target/release/kubeception up --landscape other --proxy-port 7000\n",
+            ),
+        ];
+        for (settings, expected) in cases {
+            let notice = keep_workerless(&workerless, &settings);
+            assert_eq!(notice.is_some(), SHOOT_HAS_MACHINES);
+            assert!(notice.is_none_or(|text| text.contains(expected)), "{expected}");
+            let with_machine = shoot(&json!([{ "name": "worker" }]));
+            assert_eq!(keep_workerless(&with_machine, &settings), None);
+        }
     }
 
     #[test]

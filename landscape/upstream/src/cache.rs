@@ -49,6 +49,11 @@ impl Cache {
         self.root.join("upstream")
     }
 
+    /// What a build of components holds while it is at work.
+    pub fn lock(&self) -> PathBuf {
+        self.upstream().join(".lock")
+    }
+
     /// The folder of one component.
     pub fn component(&self, component: &Component) -> PathBuf {
         self.upstream().join(component.directory())

@@ -121,13 +121,27 @@ pub fn ensure(
 
 /// The lock is released when the file is closed, also by a process that is killed.
 fn lock(cache: &Cache, report: &dyn Report) -> io::Result<File> {
-    fs_err::create_dir_all(cache.upstream())?;
-    let file = File::create(cache.upstream().join(".lock"))?;
-    if file.try_lock().is_err() {
-        report.waiting_for_lock();
-        file.lock()?;
+    let path = cache.lock();
+    loop {
+        fs_err::create_dir_all(cache.upstream())?;
+        let file = File::create(&path)?;
+        if file.try_lock().is_err() {
+            report.waiting_for_lock();
+            file.lock()?;
+        }
+        // Whoever had it may have removed the cache with the file in it: then this is a lock on nothing.
+        if lies_at(&file, &path) {
+            return Ok(file);
+        }
     }
-    Ok(file)
+}
+
+fn lies_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    match (file.metadata(), std::fs::metadata(path)) {
+        (Ok(open), Ok(named)) => (open.dev(), open.ino()) == (named.dev(), named.ino()),
+        _ => false,
+    }
 }
 
 fn bring(
