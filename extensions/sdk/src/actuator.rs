@@ -15,9 +15,10 @@ pub struct Request<'a, K: ExtensionKind> {
     pub object: &'a K,
     /// Its status, for what only the extension knows; operation, error and generation are written by the driver.
     pub status: &'a mut K::Status,
-    /// The shoot's `Cluster`, if the object lies in a shoot's namespace.
+    /// The shoot's `Cluster`, if the object lies in a shoot's namespace. Of a backup's objects there is none: they lie in no
+    /// namespace, and outlive the shoot.
     pub cluster: Option<&'a Cluster>,
-    /// The Secret that `spec.secretRef` names, if it names one.
+    /// The Secret that `spec.secretRef` names (of a `SelfHostedShootExposure`: `spec.credentialsRef`), if it names one.
     pub secret: Option<&'a Secret>,
 }
 

@@ -63,7 +63,8 @@ pub struct Case<'a, K, T> {
     pub changed_to: T,
 }
 
-/// What actuators of every kind must pass; `look` tells what there is.
+/// What actuators of every kind must pass; `look` tells what there is. Where a migration takes objects away and lets things
+/// stay, it has to tell of the things.
 pub async fn actuator<K, A, T, F, L>(actuator: &A, case: &Case<'_, K, T>, look: L) -> Result<(), Violation>
 where
     K: ExtensionKind,
@@ -78,24 +79,37 @@ where
         cluster: case.cluster,
     };
     let (object, changed) = (case.object, case.changed);
-    suite.delete("deletion of what never was", object).await?;
+    let mut status = object.status().clone();
+    suite.delete("deletion of what never was", object, &mut status).await?;
     expect("deletion of what never was", &look().await, &case.nothing)?;
-    let first = suite.reconcile("creation", object).await?;
+    let mut status = object.status().clone();
+    suite.reconcile("creation", object, &mut status).await?;
     expect("creation", &look().await, &case.made)?;
-    let second = suite.reconcile("repetition", object).await?;
+    let text = |status: &K::Status| serde_json::to_string(status).unwrap_or_default();
+    let first = text(&status);
+    suite.reconcile("repetition", object, &mut status).await?;
     expect("repetition", &look().await, &case.made)?;
-    let status = |status: &K::Status| serde_json::to_string(status).unwrap_or_default();
-    expect("repetition", &status(&second), &status(&first))?;
-    suite.reconcile("a change", changed).await?;
+    expect("repetition", &text(&status), &first)?;
+    suite.reconcile("a change", changed, &mut status).await?;
     expect("a change", &look().await, &case.changed_to)?;
-    suite.migrate("migration", changed).await?;
+    suite.migrate("migration", changed, &mut status).await?;
     expect("migration", &look().await, &case.changed_to)?;
-    suite.restore("restoration", changed).await?;
+    let mut status = moved(changed, &status);
+    suite.restore("restoration", changed, &mut status).await?;
     expect("restoration", &look().await, &case.changed_to)?;
-    suite.delete("deletion", changed).await?;
+    suite.delete("deletion", changed, &mut status).await?;
     expect("deletion", &look().await, &case.nothing)?;
-    suite.delete("repeated deletion", changed).await?;
+    suite.delete("repeated deletion", changed, &mut status).await?;
     expect("repeated deletion", &look().await, &case.nothing)
+}
+
+/// The object's status in another seed: what the extension wanted to find again, and nothing else.
+fn moved<K: ExtensionKind>(object: &K, left: &K::Status) -> K::Status {
+    let mut status = object.status().clone();
+    let (there, here) = (K::default_status(left), K::default_status_mut(&mut status));
+    here.state.clone_from(&there.state);
+    here.resources.clone_from(&there.resources);
+    status
 }
 
 /// What actuators of `DNSRecord`s must pass.
@@ -158,41 +172,39 @@ impl<A> Suite<'_, A> {
         }
     }
 
-    /// Returns the status that the actuator left.
-    async fn reconcile<K: ExtensionKind>(&self, step: &'static str, object: &K) -> Result<K::Status, Violation>
+    async fn reconcile<K>(&self, step: &'static str, object: &K, status: &mut K::Status) -> Result<(), Violation>
     where
+        K: ExtensionKind,
         A: Actuator<K>,
     {
-        let mut status = object.status().clone();
-        let result = self.actuator.reconcile(self.request(object, &mut status)).await;
-        result.map_err(|source| Violation::Failed { step, source })?;
-        Ok(status)
-    }
-
-    async fn delete<K: ExtensionKind>(&self, step: &'static str, object: &K) -> Result<(), Violation>
-    where
-        A: Actuator<K>,
-    {
-        let mut status = object.status().clone();
-        let result = self.actuator.delete(self.request(object, &mut status)).await;
+        let result = self.actuator.reconcile(self.request(object, status)).await;
         result.map_err(|source| Violation::Failed { step, source })
     }
 
-    async fn migrate<K: ExtensionKind>(&self, step: &'static str, object: &K) -> Result<(), Violation>
+    async fn delete<K>(&self, step: &'static str, object: &K, status: &mut K::Status) -> Result<(), Violation>
     where
+        K: ExtensionKind,
         A: Actuator<K>,
     {
-        let mut status = object.status().clone();
-        let result = self.actuator.migrate(self.request(object, &mut status)).await;
+        let result = self.actuator.delete(self.request(object, status)).await;
         result.map_err(|source| Violation::Failed { step, source })
     }
 
-    async fn restore<K: ExtensionKind>(&self, step: &'static str, object: &K) -> Result<(), Violation>
+    async fn migrate<K>(&self, step: &'static str, object: &K, status: &mut K::Status) -> Result<(), Violation>
     where
+        K: ExtensionKind,
         A: Actuator<K>,
     {
-        let mut status = object.status().clone();
-        let result = self.actuator.restore(self.request(object, &mut status)).await;
+        let result = self.actuator.migrate(self.request(object, status)).await;
+        result.map_err(|source| Violation::Failed { step, source })
+    }
+
+    async fn restore<K>(&self, step: &'static str, object: &K, status: &mut K::Status) -> Result<(), Violation>
+    where
+        K: ExtensionKind,
+        A: Actuator<K>,
+    {
+        let result = self.actuator.restore(self.request(object, status)).await;
         result.map_err(|source| Violation::Failed { step, source })
     }
 }

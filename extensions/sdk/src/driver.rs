@@ -111,7 +111,7 @@ impl<K: ExtensionKind, A: Actuator<K>> Driver<K, A> {
         if !self.is_responsible(object) || operation_of(object) == Operation::None {
             return Ok(false);
         }
-        let api: Api<K> = Api::namespaced(self.client.clone(), &object.namespace().unwrap_or_default());
+        let api = K::api(self.client.clone(), &object.namespace().unwrap_or_default());
         // What was watched may be older than what this driver wrote last, and ask for what is done already.
         let current = api
             .get_opt(&object.name_any())
@@ -193,9 +193,11 @@ impl<K: ExtensionKind, A: Actuator<K>> Driver<K, A> {
         }
     }
 
-    /// The `Cluster` has the name of the namespace.
+    /// The `Cluster` has the name of the namespace; what lies in none has none.
     async fn cluster(&self, object: &K) -> Result<Option<Cluster>, ActuatorError> {
-        let namespace = object.namespace().unwrap_or_default();
+        let Some(namespace) = object.namespace() else {
+            return Ok(None);
+        };
         let api: Api<Cluster> = Api::all(self.client.clone());
         match api.get_opt(&namespace).await {
             Ok(cluster) => Ok(cluster),
@@ -211,7 +213,11 @@ impl<K: ExtensionKind, A: Actuator<K>> Driver<K, A> {
         else {
             return Ok(None);
         };
-        let namespace = namespace.or_else(|| object.namespace()).unwrap_or_default();
+        let Some(namespace) = namespace.or_else(|| object.namespace()) else {
+            return Err(ActuatorError::new(format!(
+                "the reference to Secret {name} names no namespace"
+            )));
+        };
         let api: Api<Secret> = Api::namespaced(self.client.clone(), &namespace);
         match api.get(&name).await {
             Ok(secret) => Ok(Some(secret)),
@@ -228,8 +234,12 @@ impl<K: ExtensionKind, A: Actuator<K>> Driver<K, A> {
         mut status: K::Status,
         operation: &Operation,
     ) -> Result<(), DriveError> {
-        if *operation == Operation::Delete {
-            return self.release(api, object).await;
+        match operation {
+            Operation::Delete => return self.release(api, object).await,
+            // Before its success is told: who waits for that deletes the object, and to find its finalizer then would mean to
+            // remove what was just given up.
+            Operation::Migrate => self.release(api, object).await?,
+            _ => {}
         }
         let common = K::default_status_mut(&mut status);
         common.last_operation = Some(self.last_operation(
@@ -240,11 +250,7 @@ impl<K: ExtensionKind, A: Actuator<K>> Driver<K, A> {
         ));
         common.last_error = None;
         common.observed_generation = object.metadata().generation.unwrap_or_default();
-        self.write_status(api, object, &status).await?;
-        if *operation == Operation::Migrate {
-            self.release(api, object).await?;
-        }
-        Ok(())
+        self.write_status(api, object, &status).await.map(drop)
     }
 
     /// Removes the finalizer; if the object changed meanwhile, from what is there now.
@@ -318,8 +324,11 @@ impl<K: ExtensionKind, A: Actuator<K>> Driver<K, A> {
     }
 }
 
-/// `spec.secretRef`, which most kinds have, at the same place.
+/// `spec.secretRef`, which most kinds have, at the same place. An exposure has `spec.credentialsRef`, which may be another kind
+/// of credentials.
 fn secret_reference<K: ExtensionKind>(object: &K) -> Option<SecretReference> {
     let value = serde_json::to_value(object).ok()?;
-    serde_json::from_value(value.pointer("/spec/secretRef")?.clone()).ok()
+    let spec = value.get("spec")?;
+    let credentials = || spec.get("credentialsRef").filter(|named| named["kind"] == "Secret");
+    serde_json::from_value(spec.get("secretRef").or_else(credentials)?.clone()).ok()
 }

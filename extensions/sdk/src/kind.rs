@@ -1,18 +1,26 @@
 //! What kinds of extension objects have in common.
 
 use api::extensions::v1alpha1::{
-    Bastion, BastionStatus, ContainerRuntime, ContainerRuntimeStatus, ControlPlane, ControlPlaneStatus, DefaultSpec,
-    DefaultStatus, DnsRecord, DnsRecordStatus, Extension, ExtensionStatus, Infrastructure, InfrastructureStatus,
-    Network, NetworkStatus, OperatingSystemConfig, OperatingSystemConfigStatus, Worker, WorkerStatus,
+    BackupBucket, BackupBucketStatus, BackupEntry, BackupEntryStatus, Bastion, BastionStatus, ContainerRuntime,
+    ContainerRuntimeStatus, ControlPlane, ControlPlaneStatus, DefaultSpec, DefaultStatus, DnsRecord, DnsRecordStatus,
+    Extension, ExtensionStatus, Infrastructure, InfrastructureStatus, Network, NetworkStatus, OperatingSystemConfig,
+    OperatingSystemConfigStatus, SelfHostedShootExposure, SelfHostedShootExposureStatus, Worker, WorkerStatus,
 };
 use apimachinery::ApiObject;
-use kube::core::NamespaceResourceScope;
+use kube::{
+    Api, Client, Resource,
+    core::{ClusterResourceScope, NamespaceResourceScope},
+};
 use serde::Serialize;
 
-/// A kind of extension object that lies in the namespace of the shoot it is for.
-pub trait ExtensionKind: ApiObject + kube::Resource<Scope = NamespaceResourceScope> {
+/// A kind of extension object. Most lie in the namespace of the shoot that they are for; those of backups, which outlive
+/// shoots, lie in none.
+pub trait ExtensionKind: ApiObject {
     /// Its status.
     type Status: Serialize + Clone + PartialEq + Send + Sync;
+
+    /// Where objects of `namespace` are read and written; of a kind that lies in none, all.
+    fn api(client: Client, namespace: &str) -> Api<Self>;
 
     /// The part of the spec that all kinds have.
     fn default_spec(&self) -> &DefaultSpec;
@@ -29,11 +37,29 @@ pub trait ExtensionKind: ApiObject + kube::Resource<Scope = NamespaceResourceSco
     }
 }
 
+fn namespaced<K>(client: Client, namespace: &str) -> Api<K>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+{
+    Api::namespaced(client, namespace)
+}
+
+fn cluster_wide<K>(client: Client, _namespace: &str) -> Api<K>
+where
+    K: Resource<DynamicType = (), Scope = ClusterResourceScope>,
+{
+    Api::all(client)
+}
+
 /// All kinds have their common parts at the same place.
 macro_rules! extension_kinds {
-    ($($kind:ident with $status:ident),+ $(,)?) => {
+    ($scope:ident: $($kind:ident with $status:ident),+ $(,)?) => {
         $(impl ExtensionKind for $kind {
             type Status = $status;
+
+            fn api(client: Client, namespace: &str) -> Api<Self> {
+                $scope(client, namespace)
+            }
 
             fn default_spec(&self) -> &DefaultSpec {
                 &self.spec.default_spec
@@ -55,6 +81,13 @@ macro_rules! extension_kinds {
 }
 
 extension_kinds! {
+    cluster_wide:
+    BackupBucket with BackupBucketStatus,
+    BackupEntry with BackupEntryStatus,
+}
+
+extension_kinds! {
+    namespaced:
     Bastion with BastionStatus,
     ContainerRuntime with ContainerRuntimeStatus,
     ControlPlane with ControlPlaneStatus,
@@ -63,5 +96,37 @@ extension_kinds! {
     Infrastructure with InfrastructureStatus,
     Network with NetworkStatus,
     OperatingSystemConfig with OperatingSystemConfigStatus,
+    SelfHostedShootExposure with SelfHostedShootExposureStatus,
     Worker with WorkerStatus,
+}
+
+#[cfg(test)]
+mod tests {
+    use controller::fake::FakeCluster;
+
+    use super::*;
+
+    /// Where objects lie, and what keeps them.
+    fn found<K: ExtensionKind>() -> (String, String) {
+        let api = K::api(FakeCluster::new().client(), "shoot--dev--first");
+        (api.resource_url().to_owned(), K::finalizer())
+    }
+
+    #[tokio::test]
+    async fn a_kind_lies_where_its_scope_says() {
+        for ((url, finalizer), scope, plural, kind) in [
+            (found::<BackupBucket>(), "", "backupbuckets", "backupbucket"),
+            (found::<BackupEntry>(), "", "backupentries", "backupentry"),
+            (
+                found::<SelfHostedShootExposure>(),
+                "namespaces/shoot--dev--first/",
+                "selfhostedshootexposures",
+                "selfhostedshootexposure",
+            ),
+            (found::<Worker>(), "namespaces/shoot--dev--first/", "workers", "worker"),
+        ] {
+            assert_eq!(url, format!("/apis/extensions.gardener.cloud/v1alpha1/{scope}{plural}"));
+            assert_eq!(finalizer, format!("extensions.gardener.cloud/{kind}"));
+        }
+    }
 }

@@ -65,7 +65,11 @@ where
 }
 
 fn key(object: &impl ResourceExt) -> String {
-    format!("{}/{}", object.namespace().unwrap_or_default(), object.name_any())
+    let name = object.name_any();
+    match object.namespace() {
+        Some(namespace) => format!("{namespace}/{name}"),
+        None => name,
+    }
 }
 
 async fn reconcile<K, A>(object: Arc<K>, context: Arc<Context<K, A>>) -> Result<Action, DriveError>

@@ -6,12 +6,13 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use api::{
     core::v1beta1::{ErrorCode, LastOperationState, LastOperationType},
-    extensions::v1alpha1::DnsRecord,
+    extensions::v1alpha1::{BackupBucket, BackupEntry, DnsRecord},
 };
 use async_trait::async_trait;
 use controller::fake::FakeCluster;
 use extensions_sdk::{Actuator, ActuatorError, Driver, Request, RunOptions, conformance, run};
-use kube::Api;
+use k8s_openapi::api::core::v1::{Secret, SecretReference};
+use kube::{Api, ResourceExt as _};
 use lib_clock::ManualClock;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
@@ -243,6 +244,12 @@ async fn a_migrated_record_stays_in_the_cloud_and_is_let_go() {
     );
     assert_eq!(object.metadata.finalizers, None);
     assert!(!world.memory.records.lock().is_empty());
+    // Who waits for the success may delete it at once: no finalizer is there any more.
+    let writes = world.cluster.writes();
+    assert_eq!(
+        writes[writes.len() - 2..],
+        [format!("PATCH {PATH}"), format!("PATCH {PATH}/status")]
+    );
 }
 
 #[tokio::test]
@@ -345,5 +352,193 @@ async fn garden_and_shoots_have_a_process_each() {
     assert_eq!(
         classes.each_ref().map(|record| garden.is_responsible(record)),
         [false, false, false, true]
+    );
+}
+
+const BUCKET: &str = "/apis/extensions.gardener.cloud/v1alpha1/backupbuckets/0d6a4c1e";
+const ENTRY: &str = "/apis/extensions.gardener.cloud/v1alpha1/backupentries/shoot--dev--first--4b5e9a55";
+
+/// Buckets in memory, and the folders in them, each with the token that it was made with.
+#[derive(Clone, Debug, Default)]
+struct Store {
+    folders: Arc<Mutex<BTreeMap<String, String>>>,
+    failures: Arc<Mutex<u32>>,
+}
+
+impl Store {
+    /// The token; an error as often as it was wished for.
+    fn token(&self, secret: Option<&Secret>) -> Result<String, ActuatorError> {
+        let mut failures = self.failures.lock();
+        if *failures > 0 {
+            *failures -= 1;
+            return Err(ActuatorError::new("the cloud is on fire"));
+        }
+        let data = secret.and_then(|secret| secret.data.as_ref()?.get("token"));
+        let token = data.map(|token| String::from_utf8_lossy(&token.0).into_owned());
+        token.ok_or_else(|| ActuatorError::new("there are no credentials"))
+    }
+}
+
+#[async_trait]
+impl Actuator<BackupBucket> for Store {
+    async fn reconcile(&self, request: Request<'_, BackupBucket>) -> Result<(), ActuatorError> {
+        assert!(request.cluster.is_none());
+        let token = self.token(request.secret)?;
+        self.folders.lock().insert(request.object.name_any(), token);
+        request.status.generated_secret_ref = Some(SecretReference {
+            name: Some("generated-bucket-0d6a4c1e".to_owned()),
+            namespace: Some("garden".to_owned()),
+        });
+        Ok(())
+    }
+
+    async fn delete(&self, request: Request<'_, BackupBucket>) -> Result<(), ActuatorError> {
+        self.token(request.secret)?;
+        self.folders.lock().remove(&request.object.name_any());
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Actuator<BackupEntry> for Store {
+    async fn reconcile(&self, request: Request<'_, BackupEntry>) -> Result<(), ActuatorError> {
+        assert!(request.cluster.is_none());
+        let folder = format!("{}/{}", request.object.spec.bucket_name, request.object.name_any());
+        let token = self.token(request.secret)?;
+        self.folders.lock().insert(folder, token);
+        Ok(())
+    }
+
+    async fn delete(&self, _request: Request<'_, BackupEntry>) -> Result<(), ActuatorError> {
+        Ok(())
+    }
+}
+
+/// A cluster with a bucket, an entry in it, and their credentials, which lie in two namespaces.
+fn backups() -> FakeCluster {
+    let cluster = FakeCluster::new();
+    for (namespace, name, token) in [
+        ("garden", "backup-seed", "YQ=="),
+        ("shoot--dev--first", "etcd-backup", "Yg=="),
+    ] {
+        cluster.insert(&json!({
+            "apiVersion": "v1", "kind": "Secret", "metadata": { "namespace": namespace, "name": name },
+            "data": { "token": token },
+        }));
+    }
+    let metadata = |name: &str| json!({ "name": name, "annotations": { "gardener.cloud/operation": "reconcile" } });
+    cluster.insert(&json!({
+        "apiVersion": "extensions.gardener.cloud/v1alpha1", "kind": "BackupBucket", "metadata": metadata("0d6a4c1e"),
+        "spec": {
+            "type": "local", "region": "local", "secretRef": { "namespace": "garden", "name": "backup-seed" },
+        },
+    }));
+    cluster.insert(&json!({
+        "apiVersion": "extensions.gardener.cloud/v1alpha1", "kind": "BackupEntry",
+        "metadata": metadata("shoot--dev--first--4b5e9a55"),
+        "spec": {
+            "type": "local", "region": "local", "bucketName": "0d6a4c1e",
+            "secretRef": { "namespace": "shoot--dev--first", "name": "etcd-backup" },
+        },
+    }));
+    cluster
+}
+
+fn backup_clock() -> Arc<ManualClock> {
+    Arc::new(ManualClock::at("2026-01-02T03:04:05Z".parse().unwrap()))
+}
+
+#[tokio::test]
+async fn a_bucket_that_lies_in_no_namespace_is_made_and_removed() {
+    let (cluster, store) = (backups(), Store::default());
+    let driver: Driver<BackupBucket, Store> = Driver::new(cluster.client(), "local", store.clone(), backup_clock());
+    let bucket = || cluster.get_as::<BackupBucket>(BUCKET).unwrap();
+    assert!(driver.reconcile(&bucket()).await.unwrap());
+    assert_eq!(store.folders.lock()["0d6a4c1e"], "a");
+    assert_eq!(
+        cluster.writes(),
+        [
+            format!("PATCH {BUCKET}/status"),
+            format!("PATCH {BUCKET}"),
+            format!("PATCH {BUCKET}/status")
+        ]
+    );
+    let made = bucket();
+    assert_eq!(made.finalizers(), ["extensions.gardener.cloud/backupbucket".to_owned()]);
+    assert!(!made.annotations().contains_key("gardener.cloud/operation"));
+    let status = made.status.default_status;
+    let last = status.last_operation.unwrap();
+    assert_eq!(
+        (last.type_, last.state),
+        (LastOperationType::Create, LastOperationState::Succeeded)
+    );
+    assert_eq!(status.observed_generation, 1);
+    assert!(made.status.generated_secret_ref.is_some());
+    assert!(!driver.reconcile(&bucket()).await.unwrap());
+
+    let api: Api<BackupBucket> = Api::all(cluster.client());
+    api.delete("0d6a4c1e", &Default::default()).await.unwrap();
+    *store.failures.lock() = 1;
+    driver.reconcile(&bucket()).await.unwrap_err();
+    let told = bucket().status.default_status;
+    let last = told.last_operation.unwrap();
+    assert_eq!(
+        (last.type_, last.state),
+        (LastOperationType::Delete, LastOperationState::Error)
+    );
+    assert_eq!(told.last_error.unwrap().description, "the cloud is on fire");
+    assert!(driver.reconcile(&bucket()).await.unwrap());
+    assert_eq!(cluster.get(BUCKET), None);
+    assert!(store.folders.lock().is_empty());
+}
+
+#[tokio::test]
+async fn kinds_without_namespace_are_watched() {
+    let (cluster, store) = (backups(), Store::default());
+    let shutdown = CancellationToken::new();
+    let buckets: Driver<BackupBucket, Store> = Driver::new(cluster.client(), "local", store.clone(), backup_clock());
+    let entries: Driver<BackupEntry, Store> = Driver::new(cluster.client(), "local", store.clone(), backup_clock());
+    let running = (
+        tokio::spawn(run(cluster.client(), buckets, RunOptions::default(), shutdown.clone())),
+        tokio::spawn(run(cluster.client(), entries, RunOptions::default(), shutdown.clone())),
+    );
+    let succeeded =
+        |object: Option<&Value>| object.is_some_and(|object| object["status"]["lastOperation"]["state"] == "Succeeded");
+    cluster.eventually(BUCKET, succeeded).await.unwrap();
+    cluster.eventually(ENTRY, succeeded).await.unwrap();
+    let folder = "0d6a4c1e/shoot--dev--first--4b5e9a55".to_owned();
+    let made = BTreeMap::from([("0d6a4c1e".to_owned(), "a".to_owned()), (folder, "b".to_owned())]);
+    assert_eq!(*store.folders.lock(), made);
+
+    let entries: Api<BackupEntry> = Api::all(cluster.client());
+    entries
+        .delete("shoot--dev--first--4b5e9a55", &Default::default())
+        .await
+        .unwrap();
+    cluster.eventually(ENTRY, |object| object.is_none()).await.unwrap();
+    assert!(cluster.get(BUCKET).is_some());
+    shutdown.cancel();
+    let (buckets, entries) = running;
+    for running in [buckets, entries] {
+        tokio::time::timeout(Duration::from_secs(20), running)
+            .await
+            .unwrap()
+            .unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_secret_whose_namespace_nobody_names_is_told() {
+    let cluster = backups();
+    let mut bucket = cluster.get(BUCKET).unwrap();
+    bucket["spec"]["secretRef"] = json!({ "name": "backup-seed" });
+    cluster.insert(&bucket);
+    let driver: Driver<BackupBucket, Store> = Driver::new(cluster.client(), "local", Store::default(), backup_clock());
+    let bucket = || cluster.get_as::<BackupBucket>(BUCKET).unwrap();
+    driver.reconcile(&bucket()).await.unwrap_err();
+    let error = bucket().status.default_status.last_error.unwrap();
+    assert_eq!(
+        error.description,
+        "the reference to Secret backup-seed names no namespace"
     );
 }

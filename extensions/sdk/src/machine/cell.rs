@@ -118,6 +118,13 @@ impl Cell {
         if world.is_empty() {
             return Ok(None);
         }
+        if world.is_given_up() {
+            // Nothing is begun. Who asked for that is answered when all that was begun is over.
+            if self.work.is_empty() {
+                self.context.confirm_rest(&world).await?;
+            }
+            return Ok(Some(Instant::now() + self.context.options.resync));
+        }
         let owners = self.context.reconcile_owners(&world).await;
         let next = self.start_steps(&world);
         owners.map(|()| Some(next))

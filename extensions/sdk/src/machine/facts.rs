@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use api::machine::v1alpha1::{Machine, MachinePhase, MachineState, MachineSummary};
+use api::machine::v1alpha1::{Machine, MachineClass, MachinePhase, MachineState, MachineSummary};
 use apimachinery::{
     meta::{LabelSelector, ObjectMeta, annotation, controller_of, label},
     selector::LabelSelection,
@@ -10,7 +10,8 @@ use apimachinery::{
 use jiff::Timestamp;
 
 use super::names::{
-    ANNOUNCED_ANNOTATION, DEFAULT_PRIORITY, FORCE_DELETION_LABEL, FORCE_DELETION_VALUE, PRIORITY_ANNOTATION,
+    ANNOUNCED_ANNOTATION, DEFAULT_PRIORITY, FORCE_DELETION_LABEL, FORCE_DELETION_VALUE, GIVEN_UP_ANNOTATION,
+    GIVEN_UP_ASKED, PRIORITY_ANNOTATION,
 };
 
 pub(crate) fn is_deleting(metadata: &ObjectMeta) -> bool {
@@ -63,6 +64,16 @@ pub(crate) fn elapsed(since: Timestamp, now: Timestamp) -> Duration {
 /// Whether it goes without draining its node.
 pub(crate) fn is_forced(machine: &Machine) -> bool {
     label(&machine.metadata, FORCE_DELETION_LABEL) == Some(FORCE_DELETION_VALUE)
+}
+
+/// Whether the machines of a class are given up to another seed, or are about to be.
+pub(crate) fn is_given_up(class: &MachineClass) -> bool {
+    annotation(&class.metadata, GIVEN_UP_ANNOTATION).is_some()
+}
+
+/// Whether somebody waits for the answer that the machines of a class are left alone.
+pub(crate) fn is_rest_asked_for(class: &MachineClass) -> bool {
+    annotation(&class.metadata, GIVEN_UP_ANNOTATION) == Some(GIVEN_UP_ASKED)
 }
 
 /// The lower, the earlier it goes.

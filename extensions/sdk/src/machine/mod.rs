@@ -7,6 +7,9 @@
 //! It runs once per seed ([`run`]), with one task per shoot. What to do is decided by pure functions (`set`, `rollout`,
 //! `lifecycle`, `status`, `node`, `survey`); the rest carries it out, a step at a time, each repeatable after a crash.
 //!
+//! Machines that are given up to another seed are left alone: a class with the annotation for it stops all work of its
+//! namespace, and is answered when what was begun is over.
+//!
 //! Absent: updates in place, preservation of failed machines, rollback to a revision, volume detachment.
 
 mod driver; // what a cloud brings
@@ -40,8 +43,12 @@ mod wake; // news
 mod testing;
 
 pub(crate) use self::{
-    console::silent_machines, create::USER_DATA_KEY, names::MACHINE_CLASS_KIND, names::MACHINE_GROUP,
-    names::short_hash, set::newest_set_name, status::describe,
+    console::silent_machines,
+    create::USER_DATA_KEY,
+    facts::is_given_up,
+    names::{GIVEN_UP_ANNOTATION, GIVEN_UP_ASKED, GIVEN_UP_DONE, MACHINE_CLASS_KIND, MACHINE_GROUP, short_hash},
+    set::newest_set_name,
+    status::describe,
 };
 pub use self::{
     driver::{

@@ -20,6 +20,12 @@ pub(crate) const DEFAULT_PRIORITY: i32 = 3;
 pub(crate) const LAST_APPLIED_ANNOTATION: &str = "node.machine.sapcloud.io/last-applied-anno-labels-taints";
 /// Annotation of a Machine: since when its bootstrap token is valid in the shoot. It is announced once in its life.
 pub(crate) const ANNOUNCED_ANNOTATION: &str = "machine.kubeception.dev/bootstrap-token-announced";
+/// Annotation of a MachineClass: its machines are given up to another seed, and are left alone with all others of its namespace.
+pub(crate) const GIVEN_UP_ANNOTATION: &str = "machine.kubeception.dev/given-up";
+/// Value of [`GIVEN_UP_ANNOTATION`]: it is asked for; what was begun may still go on.
+pub(crate) const GIVEN_UP_ASKED: &str = "asked";
+/// Value of [`GIVEN_UP_ANNOTATION`], and the answer: nothing is done any more.
+pub(crate) const GIVEN_UP_DONE: &str = "done";
 /// Label of what is kept for a machine: what it is for.
 pub(crate) const PURPOSE_LABEL: &str = "machine.kubeception.dev/purpose";
 /// Value of [`PURPOSE_LABEL`] of the Secrets that keep bootstrap tokens.

@@ -17,8 +17,8 @@ use serde_json::{Value, json};
 
 use super::{
     context::{Context, WorkError},
-    facts::{is_deleting, is_orphan_of, name, uid},
-    names::{OWNER_FINALIZER, letters},
+    facts::{is_deleting, is_orphan_of, is_rest_asked_for, name, uid},
+    names::{GIVEN_UP_ANNOTATION, GIVEN_UP_DONE, OWNER_FINALIZER, letters},
     rollout::{SetView, plan_rollout, template_hash},
     set::{new_machine, new_set, plan_set},
     status::{deployment_status, set_status},
@@ -39,6 +39,15 @@ impl Context {
             result = result.and(self.reconcile_set(set, world).await);
         }
         result
+    }
+
+    /// Says that the machines are left alone.
+    pub(crate) async fn confirm_rest(&self, world: &World) -> Result<(), WorkError> {
+        for class in world.classes.values().filter(|class| is_rest_asked_for(class)) {
+            let patch = json!({ "metadata": { "annotations": { GIVEN_UP_ANNOTATION: GIVEN_UP_DONE } } });
+            self.patch(class, "say that the machines are left alone", patch).await?;
+        }
+        Ok(())
     }
 
     /// A class stays as long as machines of it have to be removed.

@@ -9,7 +9,7 @@ use kube::api::ListParams;
 
 use super::{
     context::{Context, WorkError},
-    facts::{is_controlled_by, is_deleting, name, phase, uid},
+    facts::{is_controlled_by, is_deleting, is_given_up, is_rest_asked_for, name, phase, uid},
     names::OWNER_FINALIZER,
     rollout::SetView,
 };
@@ -25,17 +25,16 @@ pub(crate) struct World {
 
 impl World {
     /// Reads everything. It is read and not remembered, so that nothing is made twice because a memory is old.
+    ///
+    /// Classes first: who brings in machines of another seed brings in their classes last, and whoever sees one has to see
+    /// all machines.
     pub(crate) async fn observe(context: &Context) -> Result<Self, WorkError> {
         let all = ListParams::default();
         let failed = WorkError::seed("read machines, sets, deployments and classes");
-        let (classes, deployments, sets, machines) = (context.api(), context.api(), context.api(), context.api());
-        let (classes, deployments, sets, machines) = try_join!(
-            classes.list(&all),
-            deployments.list(&all),
-            sets.list(&all),
-            machines.list(&all)
-        )
-        .map_err(failed)?;
+        let classes = context.api::<MachineClass>().list(&all).await.map_err(&failed)?;
+        let (deployments, sets, machines) = (context.api(), context.api(), context.api());
+        let (deployments, sets, machines) =
+            try_join!(deployments.list(&all), sets.list(&all), machines.list(&all)).map_err(failed)?;
         let provider = context.driver.provider();
         Ok(Self::of(
             provider,
@@ -81,8 +80,16 @@ impl World {
         self.deployments.is_empty() && self.sets.is_empty() && self.machines.is_empty() && {
             let kept =
                 |class: &MachineClass| is_deleting(&class.metadata) && has_finalizer(&class.metadata, OWNER_FINALIZER);
-            !self.classes.values().any(kept)
+            !self
+                .classes
+                .values()
+                .any(|class| kept(class) || is_rest_asked_for(class))
         }
+    }
+
+    /// Whether the machines are given up to another seed: then nothing is done for any of them.
+    pub(crate) fn is_given_up(&self) -> bool {
+        self.classes.values().any(is_given_up)
     }
 
     /// Whether machines are made by a class, or still have to be removed by it.
@@ -143,10 +150,13 @@ fn uids<'a>(objects: impl Iterator<Item = &'a ObjectMeta>) -> BTreeSet<String> {
 
 #[cfg(test)]
 mod tests {
-    use apimachinery::meta::controller_reference;
+    use apimachinery::meta::{controller_reference, set_annotation};
 
     use super::*;
-    use crate::machine::testing::{deployment, machine, set};
+    use crate::machine::{
+        names::{GIVEN_UP_ANNOTATION, GIVEN_UP_ASKED, GIVEN_UP_DONE},
+        testing::{deployment, machine, set},
+    };
 
     #[test]
     fn only_what_is_of_the_provider_is_seen() {
@@ -179,5 +189,21 @@ mod tests {
         assert!(world.is_used("a") && !world.is_used("b"));
         assert_eq!(world.group_of(&world.machines[0]), "uid-of-ours");
         assert_eq!(world.busy_groups(), BTreeSet::from(["uid-of-ours".to_owned()]));
+    }
+
+    #[test]
+    fn who_asks_for_rest_is_answered_also_when_there_is_no_machine() {
+        let mut class = MachineClass::default();
+        class.metadata.name = Some("a".to_owned());
+        let mut seen = |value: Option<&str>| {
+            if let Some(value) = value {
+                set_annotation(&mut class.metadata, GIVEN_UP_ANNOTATION, value);
+            }
+            let world = World::of("", vec![class.clone()], Vec::new(), Vec::new(), Vec::new());
+            (world.is_given_up(), world.is_empty())
+        };
+        assert_eq!(seen(None), (false, true));
+        assert_eq!(seen(Some(GIVEN_UP_ASKED)), (true, false));
+        assert_eq!(seen(Some(GIVEN_UP_DONE)), (true, true));
     }
 }

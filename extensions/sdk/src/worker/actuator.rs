@@ -1,5 +1,7 @@
 //! Makes the machines of a Worker: classes, deployments, and the wait until its machines serve.
 
+mod migration; // machines that stay while their shoot moves
+
 use std::{collections::BTreeSet, fmt::Debug, sync::Arc, time::Duration};
 
 use api::{
@@ -112,14 +114,7 @@ impl<P: MachinePlanner> WorkerActuator<P> {
         let failed = |error| ActuatorError::new(format!("failed to ask for the machines of {name}")).caused_by(error);
         let user_data = self.user_data(namespace, wanted).await?;
         let class = self.put(namespace, &wanted.class).await.map_err(failed)?;
-        let mut secret = Secret {
-            metadata: object_meta(namespace, &class.name_any()),
-            data: Some([(USER_DATA_KEY.to_owned(), user_data)].into()),
-            type_: Some("Opaque".to_owned()),
-            ..Secret::default()
-        };
-        // The class goes when no machine needs it any more, and its Secret with it.
-        secret.metadata.owner_references = Some(vec![owner_reference(&class)]);
+        let secret = class_secret(namespace, &class, Some(user_data));
         let applied = self.applier.apply(&secret).await;
         applied
             .map_err(|error| ActuatorError::new(format!("failed to write the Secret of {name}")).caused_by(error))?;
@@ -277,11 +272,18 @@ impl<P: MachinePlanner> WorkerActuator<P> {
         Ok(())
     }
 
+    /// The classes of this provider.
+    async fn classes(&self, namespace: &str) -> Result<Vec<MachineClass>, ActuatorError> {
+        let mut classes = self.list::<MachineClass>(namespace).await?;
+        classes.retain(|class| class.provider == self.planner.provider());
+        Ok(classes)
+    }
+
     /// Gives up the classes that are not wanted; the machine controller keeps each as long as there are machines of it.
     async fn delete_classes(&self, namespace: &str, wanted: &[Wanted]) -> Result<Vec<MachineClass>, ActuatorError> {
         let needed: BTreeSet<String> = wanted.iter().map(|wanted| wanted.class.name_any()).collect();
-        let mut classes = self.list::<MachineClass>(namespace).await?;
-        classes.retain(|class| class.provider == self.planner.provider() && !needed.contains(&class.name_any()));
+        let mut classes = self.classes(namespace).await?;
+        classes.retain(|class| !needed.contains(&class.name_any()));
         self.delete_all(namespace, &classes).await?;
         Ok(classes)
     }
@@ -345,6 +347,18 @@ impl<P: MachinePlanner> WorkerActuator<P> {
     }
 }
 
+/// The Secret of a class. The class goes when no machine needs it any more, and its Secret with it.
+fn class_secret(namespace: &str, class: &MachineClass, user_data: Option<ByteString>) -> Secret {
+    let mut metadata = object_meta(namespace, &class.name_any());
+    metadata.owner_references = Some(vec![owner_reference(class)]);
+    Secret {
+        metadata,
+        data: user_data.map(|user_data| [(USER_DATA_KEY.to_owned(), user_data)].into()),
+        type_: Some("Opaque".to_owned()),
+        ..Secret::default()
+    }
+}
+
 /// Whether the worker asks for something else than when the operation began.
 fn change_of(before: &Worker, now: Option<&Worker>) -> Progress {
     let same = now.is_some_and(|now| {
@@ -366,6 +380,7 @@ impl<P: MachinePlanner> Actuator<Worker> for WorkerActuator<P> {
         let since = Since::at(self.clock.now());
         let namespace = worker.namespace().unwrap_or_default();
         let wanted = plan_worker(worker, request.cluster, &self.planner)?;
+        self.take_over(&namespace, request.status, &wanted).await?;
         self.apply_access(&namespace).await?;
         try_join_all(wanted.iter().map(|wanted| self.apply_wanted(&namespace, wanted))).await?;
         let listed: Vec<_> = wanted.iter().map(|wanted| wanted.listed.clone()).collect();
@@ -381,8 +396,24 @@ impl<P: MachinePlanner> Actuator<Worker> for WorkerActuator<P> {
         self.delete_classes(&namespace, &wanted).await.map(drop)
     }
 
+    async fn restore(&self, request: Request<'_, Worker>) -> Result<(), ActuatorError> {
+        let namespace = request.object.namespace().unwrap_or_default();
+        let is_told = request.status.default_status.state.is_some() || request.object.spec.pools.is_empty();
+        // Without it the machines of the other seed would be nobody's, and be removed.
+        if !is_told && self.classes(&namespace).await?.is_empty() {
+            return Err(ActuatorError::new("the other seed's state of the machines is missing"));
+        }
+        self.reconcile(request).await
+    }
+
+    async fn migrate(&self, request: Request<'_, Worker>) -> Result<(), ActuatorError> {
+        self.give_up(request.object, request.status).await
+    }
+
     async fn delete(&self, request: Request<'_, Worker>) -> Result<(), ActuatorError> {
         let namespace = request.object.namespace().unwrap_or_default();
+        // Machines that were given up half would stay in the cloud.
+        self.take_over(&namespace, request.status, &[]).await?;
         self.delete_machines(&namespace).await?;
         let classes = self.delete_classes(&namespace, &[]).await?;
         self.forget_classes(&namespace, &classes).await?;

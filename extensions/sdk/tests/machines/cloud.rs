@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 /// A machine of the cloud.
 #[derive(Clone, Debug)]
 pub(crate) struct Made {
+    pub(crate) flavor: String,
     pub(crate) state: CloudMachineState,
     pub(crate) user_data: String,
     pub(crate) tags: BTreeMap<String, String>,
@@ -53,6 +54,14 @@ impl Cloud {
         self.change(|state| state.machines.keys().cloned().collect())
     }
 
+    /// What machines there are, sorted.
+    pub(crate) fn flavors(&self) -> Vec<String> {
+        let mut flavors: Vec<String> =
+            self.change(|state| state.machines.values().map(|made| made.flavor.clone()).collect());
+        flavors.sort();
+        flavors
+    }
+
     pub(crate) fn get_made(&self, name: &str) -> Option<Made> {
         self.change(|state| state.machines.get(name).cloned())
     }
@@ -86,8 +95,8 @@ impl MachineDriver for Cloud {
     async fn create(&self, request: &MachineRequest) -> Result<CloudMachine, DriverError> {
         self.check()?;
         let (machine, silent) = self.change(|state| {
-            let unknown = state.unknown.as_deref();
-            if unknown.is_some() && unknown == request.provider_spec["flavor"].as_str() {
+            let (unknown, flavor) = (state.unknown.as_deref(), request.provider_spec["flavor"].as_str());
+            if unknown.is_some() && unknown == flavor {
                 return Err(DriverError::new(
                     DriverErrorCode::InvalidArgument,
                     "there is no such flavor",
@@ -100,6 +109,7 @@ impl MachineDriver for Cloud {
                 return Err(error.caused_by(cause));
             }
             let made = state.machines.entry(request.name.clone()).or_insert_with(|| Made {
+                flavor: flavor.unwrap_or_default().to_owned(),
                 state: CloudMachineState::Running,
                 user_data: request.user_data.clone(),
                 tags: request.tags.clone(),

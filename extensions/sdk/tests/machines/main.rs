@@ -6,6 +6,7 @@ mod cloud;
 mod drain;
 mod faults;
 mod life;
+mod migration;
 mod tokens;
 mod worker;
 mod world;

@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::world::{DEADLINE, Server, World};
 
-struct Planner(String);
+pub(crate) struct Planner(String);
 
 impl MachinePlanner for Planner {
     fn provider(&self) -> &str {
@@ -41,7 +41,7 @@ impl MachinePlanner for Planner {
     }
 }
 
-fn pool(name: &str, count: i32, machine_type: &str) -> Value {
+pub(crate) fn pool(name: &str, count: i32, machine_type: &str) -> Value {
     json!({
         "name": name, "machineType": machine_type, "machineImage": { "name": "local", "version": "1.0.0" },
         "minimum": count, "maximum": count, "maxSurge": 1, "maxUnavailable": 0, "zones": ["0", "1"],
@@ -50,18 +50,25 @@ fn pool(name: &str, count: i32, machine_type: &str) -> Value {
     })
 }
 
-async fn put_worker(world: &World, pools: &[Value]) {
-    world
-        .apply::<Worker>(json!({
-            "apiVersion": "extensions.gardener.cloud/v1alpha1", "kind": "Worker",
-            "metadata": { "name": "life", "annotations": { "gardener.cloud/operation": "reconcile" } },
-            "spec": { "type": "local", "region": "local", "secretRef": { "name": "cloudprovider", "namespace": world.namespace }, "pools": pools },
-        }))
-        .await;
+/// The Worker, without an operation that somebody asks for.
+pub(crate) fn worker(world: &World, pools: &[Value]) -> Value {
+    json!({
+        "apiVersion": "extensions.gardener.cloud/v1alpha1", "kind": "Worker", "metadata": { "name": "life" },
+        "spec": {
+            "type": "local", "region": "local", "pools": pools,
+            "secretRef": { "name": "cloudprovider", "namespace": world.namespace },
+        },
+    })
+}
+
+pub(crate) async fn put_worker(world: &World, pools: &[Value]) {
+    let mut wished = worker(world, pools);
+    wished["metadata"]["annotations"] = json!({ "gardener.cloud/operation": "reconcile" });
+    world.apply::<Worker>(wished).await;
 }
 
 /// Joins machines as they come, until the newest worker's operation has ended in this state.
-async fn until_state(world: &World, state: &str) -> Worker {
+pub(crate) async fn until_state(world: &World, state: &str) -> Worker {
     eventually(DEADLINE, &format!("the worker to be {state}"), || async {
         world.join_all().await;
         let worker = world.api::<Worker>().get("life").await.unwrap();
@@ -93,12 +100,12 @@ async fn history(world: &World, from: &Worker, to: &Worker) -> Vec<Worker> {
     seen
 }
 
-async fn start(server: &Server, namespace: &str) -> (World, CancellationToken) {
+pub(crate) async fn start(server: &Server, namespace: &str) -> (World, CancellationToken) {
     start_with(server, namespace, None).await
 }
 
-/// With another time to wait for machines.
-async fn start_with(server: &Server, namespace: &str, deadline: Option<Duration>) -> (World, CancellationToken) {
+/// A world with what a Worker needs.
+pub(crate) async fn prepared(server: &Server, namespace: &str) -> World {
     let world = server.world(namespace).await;
     for (name, data) in [
         ("cloudprovider", json!({ "token": "t" })),
@@ -113,13 +120,23 @@ async fn start_with(server: &Server, namespace: &str, deadline: Option<Duration>
             )
             .await;
     }
-    let mut actuator = WorkerActuator::new(
-        world.client.clone(),
-        "test",
-        Planner(namespace.to_owned()),
-        world.clock.clone(),
-    )
-    .with_consoles(Arc::new(world.cloud.clone()));
+    world
+}
+
+pub(crate) fn actuator(world: &World) -> WorkerActuator<Planner> {
+    let planner = Planner(world.namespace.clone());
+    WorkerActuator::new(world.client.clone(), "test", planner, world.clock.clone())
+        .with_consoles(Arc::new(world.cloud.clone()))
+}
+
+/// With another time to wait for machines.
+pub(crate) async fn start_with(
+    server: &Server,
+    namespace: &str,
+    deadline: Option<Duration>,
+) -> (World, CancellationToken) {
+    let world = prepared(server, namespace).await;
+    let mut actuator = actuator(&world);
     if let Some(deadline) = deadline {
         actuator = actuator.with_deadline(deadline);
     }

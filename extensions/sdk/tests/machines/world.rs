@@ -322,6 +322,16 @@ impl World {
         .await;
     }
 
+    /// Waits until no Machine is on its way out any more.
+    pub(crate) async fn until_settled(&self) {
+        eventually(DEADLINE, "the machines that go to be gone", || async {
+            let all = self.list::<Machine>().await.len();
+            let living = self.phases().await.len();
+            ready_when(living == all, || format!("{living} of {all} do not go"))
+        })
+        .await;
+    }
+
     pub(crate) async fn delete_deployment(&self) {
         let api = self.api::<MachineDeployment>();
         api.delete("pool", &DeleteParams::default()).await.unwrap();
