@@ -3,16 +3,22 @@
 use std::{sync::Arc, time::Duration};
 
 use api::config::tunnel_client;
-use k8s_openapi::{ByteString, api::certificates::v1::CertificateSigningRequest};
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use controller::connect;
+use futures::{FutureExt as _, future::join};
+use k8s_openapi::{
+    ByteString,
+    api::{authentication::v1::SelfSubjectReview, certificates::v1::CertificateSigningRequest},
+};
 use kube::{
     Api, Client,
-    api::{ListParams, Patch, PatchParams},
+    api::{ListParams, Patch, PatchParams, PostParams},
 };
-use lib_clock::SystemClock;
+use lib_clock::{Clock as _, ManualClock, SystemClock};
 use lib_error_chain::ErrorChain;
 use lib_pki::{CertificateAuthority, CertificateInfo, Usage};
-use plan_node::{BOOTSTRAP_TOKEN, KUBELET_BOOTSTRAP_KUBECONFIG, KUBELET_KUBECONFIG};
-use serde_json::json;
+use plan_node::{BOOTSTRAP_TOKEN, KUBELET_BOOTSTRAP_KUBECONFIG, KUBELET_KUBECONFIG, NODE_AGENT_KUBECONFIG};
+use serde_json::{Value, json};
 use testing_testkit::{Etcd, KubeApiServer, eventually, ready_when};
 use tokio_util::sync::CancellationToken;
 
@@ -22,11 +28,14 @@ use crate::{
     files,
     identity::Identity,
     keeper::tests::Machine,
+    layout::PENDING_KEYS,
     process::Agent,
+    tunnel,
     wished::tests::{config, file},
 };
 
 const DEADLINE: Duration = Duration::from_secs(60);
+const DAY: Duration = Duration::from_secs(24 * 3600);
 const TOKEN: &str = "abcdef.0123456789abcdef";
 
 /// A cluster that lets machines in.
@@ -41,9 +50,7 @@ impl Cluster {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let etcd = Etcd::start().await;
         let server = KubeApiServer::start(&etcd, &["--enable-bootstrap-token-auth=true"]).await;
-        let client = controller::connect::from_kubeconfig_file(&server.kubeconfig_path)
-            .await
-            .unwrap();
+        let client = connect::from_kubeconfig_file(&server.kubeconfig_path).await.unwrap();
         let cluster = Self {
             server,
             client,
@@ -97,8 +104,16 @@ impl Cluster {
             .unwrap_or_else(|error| panic!("kubectl {arguments:?}: {error}"))
     }
 
+    /// Does some work while everything is signed.
+    async fn signing<T>(&self, validity: Duration, work: impl Future<Output = T>) -> T {
+        tokio::select! {
+            () = self.sign_everything(validity) => unreachable!("it goes on until it is dropped"),
+            done = tokio::time::timeout(DEADLINE * 2, work) => done.expect("it gets its certificates"),
+        }
+    }
+
     /// Approves and signs every request, until it is dropped.
-    async fn sign_everything(&self) {
+    async fn sign_everything(&self, validity: Duration) {
         let read = |name: &str| fs_err::read_to_string(self.server.directory.join(name)).unwrap();
         let authority = CertificateAuthority::from_pem(&read("ca.crt"), &read("ca.key")).unwrap();
         let api: Api<CertificateSigningRequest> = Api::all(self.client.clone());
@@ -111,7 +126,7 @@ impl Cluster {
                     .as_ref()
                     .is_some_and(|status| status.certificate.is_some());
                 if !signed {
-                    sign(&api, &authority, &request).await;
+                    sign(&api, &authority, &request, validity).await;
                 }
             }
         }
@@ -122,6 +137,7 @@ async fn sign(
     api: &Api<CertificateSigningRequest>,
     authority: &CertificateAuthority,
     request: &CertificateSigningRequest,
+    validity: Duration,
 ) {
     let name = request.metadata.name.as_deref().unwrap();
     let approval = json!({"status": {"conditions": [
@@ -132,9 +148,8 @@ async fn sign(
         .await
         .unwrap();
     let pem = String::from_utf8(request.spec.request.0.clone()).unwrap();
-    let day = Duration::from_secs(24 * 3600);
     let certificate = authority
-        .sign_request(&pem, &[Usage::Client], day, &SystemClock)
+        .sign_request(&pem, &[Usage::Client], validity, &SystemClock)
         .unwrap();
     let certificate = json!({"status": {"certificate": ByteString(certificate.into_bytes())}});
     api.patch_status(name, &parameters, &Patch::Merge(certificate))
@@ -213,7 +228,7 @@ async fn a_machine_joins_and_is_kept() {
     };
     let agent = agent(&machine, &identity);
     tokio::select! {
-        () = cluster.sign_everything() => {}
+        () = cluster.sign_everything(DAY) => {}
         ((), ()) = async { tokio::join!(agent.run(&shutdown), script) } => {}
     }
 
@@ -314,11 +329,102 @@ async fn a_wrong_token_is_told_from_an_absent_server_and_tried_again() {
     let establish = identity.establish();
     let script = async {
         files::replace(&machine.at(BOOTSTRAP_TOKEN), 0o600, TOKEN.as_bytes()).unwrap();
-        cluster.sign_everything().await;
+        cluster.sign_everything(DAY).await;
     };
     tokio::select! {
         _ = establish => {}
         () = script => {}
     }
-    assert!(machine.at(plan_node::NODE_AGENT_KUBECONFIG).exists());
+    assert!(machine.at(NODE_AGENT_KUBECONFIG).exists());
+}
+
+/// Both certificates are exchanged before they end, with nothing but node-agent's own: the token is gone by then.
+#[tokio::test(flavor = "multi_thread")]
+async fn certificates_are_renewed_before_they_end() {
+    let cluster = Cluster::start().await;
+    let machine = Machine::new();
+    let clock = Arc::new(ManualClock::at(SystemClock.now()));
+    let identity = Identity {
+        clock: clock.clone(),
+        ..identity(&cluster, &machine)
+    };
+    let client = cluster.signing(DAY, identity.establish()).await;
+    let agents_first = agents_certificate(&machine);
+    let tunnels_first = tunnels_certificate(&client, &identity, &machine, None);
+    let tunnels_first = cluster.signing(DAY, tunnels_first).await;
+    files::remove(&machine.at(BOOTSTRAP_TOKEN)).unwrap();
+    assert_eq!(asks(&client, &identity, &machine), 0, "it is too early for both");
+
+    // The API server's clock goes on as ever: to it, all of them are valid all the time.
+    clock.advance(DAY * 9 / 10);
+    assert_eq!(asks(&client, &identity, &machine), 2, "it is time for both");
+    // The next live for longer: to a clock that is ahead, they would be due again at once.
+    cluster.signing(DAY * 10, identity.renewed(&client)).await;
+    let client = identity.try_establish().await.unwrap();
+    let tunnels = tunnels_certificate(&client, &identity, &machine, Some(&tunnels_first));
+    let tunnels = cluster.signing(DAY * 10, tunnels).await;
+    for (first, second) in [(agents_first, agents_certificate(&machine)), (tunnels_first, tunnels)] {
+        assert_ne!(first.serial_number, second.serial_number);
+        assert_ne!(first.public_key_der, second.public_key_der);
+        assert!(first.not_after < second.not_after, "{first:?} {second:?}");
+    }
+    assert_eq!(user(&client).await, "gardener.cloud:node-agent:machine:machine-0");
+    let tunnels_client = tunnels_client(&identity, &machine).await;
+    assert_eq!(user(&tunnels_client).await, "gardener.cloud:tunnel:machine:machine-0");
+    assert_eq!(asks(&client, &identity, &machine), 0, "the new ones are good");
+}
+
+fn agents_certificate(machine: &Machine) -> CertificateInfo {
+    let kubeconfig: Value = serde_json::from_str(&machine.read(NODE_AGENT_KUBECONFIG)).unwrap();
+    let encoded = kubeconfig["users"][0]["user"]["client-certificate-data"].as_str();
+    let pem = BASE64.decode(encoded.unwrap()).unwrap();
+    CertificateInfo::from_pem(&String::from_utf8(pem).unwrap()).unwrap()
+}
+
+/// Keeps the tunnel's certificate until there is one, and another than before.
+async fn tunnels_certificate(
+    client: &Client,
+    identity: &Identity,
+    machine: &Machine,
+    before: Option<&CertificateInfo>,
+) -> CertificateInfo {
+    let before = before.map(|before| before.serial_number.as_str());
+    let look = || async {
+        let path = machine.at(tunnel_client::CERTIFICATE_FILE);
+        let pem = fs_err::read_to_string(path).map_err(|error| error.to_string())?;
+        let found = CertificateInfo::from_pem(&pem).map_err(|error| error.to_string())?;
+        let is_another = before != Some(found.serial_number.as_str());
+        ready_when(is_another, || format!("still {found:?}"))?;
+        Ok::<_, String>(found)
+    };
+    tokio::select! {
+        () = tunnel::keep_certificate(client, identity) => unreachable!("it goes on until it is dropped"),
+        found = eventually(DEADLINE, "another certificate of the tunnel's client", look) => found,
+    }
+}
+
+/// Looks at both certificates once: for how many others is asked. Before anything is asked, its key is on disk.
+fn asks(client: &Client, identity: &Identity, machine: &Machine) -> usize {
+    let looks = join(identity.renewed(client), tunnel::keep_certificate(client, identity));
+    assert!(looks.now_or_never().is_none());
+    fs_err::read_dir(machine.at(PENDING_KEYS)).unwrap().count()
+}
+
+/// A client with the certificate of the tunnel's.
+async fn tunnels_client(identity: &Identity, machine: &Machine) -> Client {
+    let encoded = |path: &str| BASE64.encode(machine.read(path));
+    let user = json!({
+        "client-certificate-data": encoded(tunnel_client::CERTIFICATE_FILE),
+        "client-key-data": encoded(tunnel_client::KEY_FILE),
+    });
+    let kubeconfig = identity.kubeconfig(&user);
+    connect::from_kubeconfig_str(&kubeconfig).await.unwrap()
+}
+
+/// As whom the API server knows a client.
+async fn user(client: &Client) -> String {
+    let api: Api<SelfSubjectReview> = Api::all(client.clone());
+    let review = SelfSubjectReview::default();
+    let review = api.create(&PostParams::default(), &review).await.unwrap();
+    review.status.unwrap().user_info.unwrap().username.unwrap()
 }

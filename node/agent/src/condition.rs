@@ -11,6 +11,7 @@ use kube::{
     api::{Patch, PatchParams},
 };
 use lib_clock::Clock;
+use lib_error_chain::ErrorChain;
 use serde_json::json;
 use tokio::{sync::watch, time::Instant};
 
@@ -25,14 +26,59 @@ const TYPE: &str = "SystemdUnitsReady";
 const LOOK: Duration = Duration::from_secs(15);
 /// A unit that starts, or starts again and again, for longer is stuck.
 const STUCK: Duration = Duration::from_secs(60);
+/// From so many looks in a row on it counts that systemd does not answer: one may meet a restart of its bus.
+const SILENT: u32 = 2;
+
+/// What there is to tell.
+#[derive(Debug, PartialEq, Eq)]
+enum Verdict {
+    /// All units run, or had not long enough yet to get there.
+    Running,
+    /// What is wrong, unit by unit.
+    Wrong(Vec<String>),
+    /// Nobody knows, for systemd does not say: why not.
+    Silent(String),
+}
+
+impl Verdict {
+    /// The condition's status, reason and message.
+    fn words(&self) -> (&'static str, &'static str, String) {
+        match self {
+            Self::Running => ("True", "UnitsRunning", "all units run".to_owned()),
+            Self::Wrong(units) => ("False", "UnitsNotRunning", units.join(", ")),
+            Self::Silent(error) => ("False", "SystemdSilent", format!("systemd does not answer: {error}")),
+        }
+    }
+}
 
 /// Units in trouble, over time.
 #[derive(Debug, Default)]
 struct Trouble {
     changing: BTreeMap<String, Instant>,
+    /// Looks in a row that systemd did not answer.
+    unanswered: u32,
 }
 
 impl Trouble {
+    /// Looks at units. Of a single look that fails there is nothing to tell.
+    async fn look(&mut self, units: &dyn Units, names: &[&str]) -> Option<Verdict> {
+        match units.states(names).await {
+            Ok(states) => {
+                self.unanswered = 0;
+                let wrong = self.of(&states);
+                Some(if wrong.is_empty() {
+                    Verdict::Running
+                } else {
+                    Verdict::Wrong(wrong)
+                })
+            }
+            Err(error) => {
+                self.unanswered = self.unanswered.saturating_add(1);
+                (self.unanswered >= SILENT).then(|| Verdict::Silent(ErrorChain(&error).to_string()))
+            }
+        }
+    }
+
     /// What is wrong, unit by unit.
     fn of(&mut self, states: &BTreeMap<String, UnitState>) -> Vec<String> {
         let is_changing = |name: &String| {
@@ -78,11 +124,11 @@ pub(crate) async fn report(
             None => continue,
         };
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let Ok(states) = units.states(&names).await else {
-            continue; // the keeper says so already
+        let Some(verdict) = trouble.look(units, &names).await else {
+            continue; // the keeper logs it already
         };
         // The Lease's renewal says when the API server does not answer.
-        if let Err(error) = tell(&nodes, machine, &trouble.of(&states), clock).await {
+        if let Err(error) = tell(&nodes, machine, &verdict, clock).await {
             tracing::debug!(%error, "failed to report units");
         }
     }
@@ -96,15 +142,15 @@ fn running_units(download: &Download) -> Vec<String> {
     running.map(|unit| unit.name.clone()).collect()
 }
 
-async fn tell(nodes: &Api<Node>, machine: &str, wrong: &[String], clock: &dyn Clock) -> Result<(), kube::Error> {
+async fn tell(nodes: &Api<Node>, machine: &str, verdict: &Verdict, clock: &dyn Clock) -> Result<(), kube::Error> {
     let node = nodes.get(machine).await?;
     let conditions = node.status.and_then(|status| status.conditions).unwrap_or_default();
     let before = conditions.iter().find(|condition| condition.type_ == TYPE);
-    let Some(condition) = condition(before, wrong, Time(clock.now())) else {
+    let Some(condition) = condition(before, verdict, Time(clock.now())) else {
         return Ok(());
     };
-    if !wrong.is_empty() {
-        tracing::warn!(units = wrong.join(", "), "units are in trouble");
+    if *verdict != Verdict::Running {
+        tracing::warn!(trouble = condition.message.as_deref(), "units are in trouble");
     }
     // Strategic: other conditions are the kubelet's.
     let change = json!({"status": {"conditions": [condition]}});
@@ -115,12 +161,8 @@ async fn tell(nodes: &Api<Node>, machine: &str, wrong: &[String], clock: &dyn Cl
 }
 
 /// The condition, if it is another than before.
-fn condition(before: Option<&NodeCondition>, wrong: &[String], now: Time) -> Option<NodeCondition> {
-    let (status, reason, message) = if wrong.is_empty() {
-        ("True", "UnitsRunning", "all units run".to_owned())
-    } else {
-        ("False", "UnitsNotRunning", wrong.join(", "))
-    };
+fn condition(before: Option<&NodeCondition>, verdict: &Verdict, now: Time) -> Option<NodeCondition> {
+    let (status, reason, message) = verdict.words();
     let same = before.is_some_and(|before| before.status == status && before.message.as_ref() == Some(&message));
     if same {
         return None;
@@ -141,6 +183,7 @@ fn condition(before: Option<&NodeCondition>, wrong: &[String], now: Time) -> Opt
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::keeper::tests::FakeUnits;
 
     fn state(activity: Activity) -> UnitState {
         UnitState {
@@ -171,16 +214,48 @@ mod tests {
         assert_eq!(trouble.of(&running), Vec::<String>::new());
     }
 
+    #[tokio::test]
+    async fn a_systemd_that_stays_silent_is_told_of_until_it_answers() {
+        let (units, mut trouble) = (FakeUnits::default(), Trouble::default());
+        let names = ["a.service"];
+        assert_eq!(trouble.look(&units, &names).await, Some(Verdict::Running));
+
+        units.silence(true);
+        assert_eq!(trouble.look(&units, &names).await, None, "it may be a restart");
+        for _ in 0..2 {
+            let verdict = trouble.look(&units, &names).await.unwrap();
+            let message = "systemd does not answer: failed to look at units: I/O error: the bus is gone";
+            assert_eq!(verdict.words(), ("False", "SystemdSilent", message.to_owned()));
+        }
+
+        units.silence(false);
+        assert_eq!(trouble.look(&units, &names).await, Some(Verdict::Running));
+        units.silence(true);
+        assert_eq!(trouble.look(&units, &names).await, None, "the count starts over");
+    }
+
     #[test]
     fn a_condition_turns_when_its_status_does() {
         let at = |text: &str| Time(text.parse().unwrap());
-        let first = condition(None, &[], at("2026-01-01T00:00:00Z")).unwrap();
+        let wrong = |what: &str| Verdict::Wrong(vec![what.to_owned()]);
+        let first = condition(None, &Verdict::Running, at("2026-01-01T00:00:00Z")).unwrap();
         assert_eq!(first.status, "True");
-        assert_eq!(condition(Some(&first), &[], at("2026-01-01T00:01:00Z")), None);
-        let second = condition(Some(&first), &["a failed".into()], at("2026-01-01T00:02:00Z")).unwrap();
+        assert_eq!(
+            condition(Some(&first), &Verdict::Running, at("2026-01-01T00:01:00Z")),
+            None
+        );
+        let second = condition(Some(&first), &wrong("a failed"), at("2026-01-01T00:02:00Z")).unwrap();
         assert_eq!(second.last_transition_time, Some(at("2026-01-01T00:02:00Z")));
-        let third = condition(Some(&second), &["b failed".into()], at("2026-01-01T00:03:00Z")).unwrap();
+        let third = condition(Some(&second), &wrong("b failed"), at("2026-01-01T00:03:00Z")).unwrap();
         assert_eq!(third.last_transition_time, second.last_transition_time);
         assert_eq!(third.message.as_deref(), Some("b failed"));
+        let silent = Verdict::Silent("gone".to_owned());
+        let fourth = condition(Some(&third), &silent, at("2026-01-01T00:04:00Z")).unwrap();
+        assert_eq!(fourth.message.as_deref(), Some("systemd does not answer: gone"));
+        let fifth = condition(Some(&fourth), &Verdict::Running, at("2026-01-01T00:05:00Z")).unwrap();
+        assert_eq!(
+            (fifth.status.as_str(), fifth.reason.as_deref()),
+            ("True", Some("UnitsRunning"))
+        );
     }
 }

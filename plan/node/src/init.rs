@@ -15,6 +15,9 @@ use crate::{
 /// Where both variants of containerd's configuration wait for the script to choose one.
 const CONTAINERD_TEMPLATE: &str = "/var/lib/gardener-node-agent/containerd";
 
+/// How long one image may take, as with node-agent itself: a registry may accept and never answer.
+const PULL_SECONDS: u32 = 600;
+
 /// The OperatingSystemConfig of purpose `provision`.
 pub fn plan_init(wish: &NodeWish) -> OperatingSystemConfigSpec {
     let settings = containerd_config(wish);
@@ -100,11 +103,16 @@ said=
 log=$(mktemp)
 # Says what the image's unpacked layers are.
 pull() {{
-    until out=$(ctr images pull --local --print-chainid --hosts-dir {CONTAINERD_REGISTRIES} \"$1\" 2>\"$log\"); do
+    until out=$(timeout {PULL_SECONDS} ctr images pull --local --print-chainid --hosts-dir {CONTAINERD_REGISTRIES} \"$1\" 2>\"$log\"); do
+        # What timeout ends says nothing itself; this is rare enough to be said each time.
+        if [ $? -eq 124 ]; then
+            echo \"gave up after {PULL_SECONDS} s\" >>\"$log\"
+            said=
+        fi
         # The last line says why; the same is not said again and again.
         error=$(tail -n 1 \"$log\")
         if [ \"$said\" != \"$error\" ]; then
-            echo \"cannot pull $1 yet: $error\" >&2
+            echo \"cannot pull $1 yet, will retry: $error\" >&2
             said=$error
         fi
         sleep 0.5
@@ -127,7 +135,7 @@ echo \"node-agent is here\"
 
 # What node-agent will ask for next, while it introduces itself to the cluster.
 for image in {ahead}; do
-    ctr images pull --local --hosts-dir {CONTAINERD_REGISTRIES} \"$image\" >/dev/null 2>&1 &
+    timeout {PULL_SECONDS} ctr images pull --local --hosts-dir {CONTAINERD_REGISTRIES} \"$image\" >/dev/null 2>&1 &
 done
 "
     )

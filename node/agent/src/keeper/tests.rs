@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    io,
     net::IpAddr,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
@@ -32,9 +33,16 @@ pub(crate) struct FakeUnits {
     enabled: Mutex<BTreeMap<String, bool>>,
     /// The unit that cannot be started.
     broken: Mutex<Option<String>>,
+    /// Whether no state is to be had.
+    silent: Mutex<bool>,
 }
 
 impl FakeUnits {
+    /// Loses the bus, or finds it again.
+    pub(crate) fn silence(&self, silent: bool) {
+        *self.silent.lock() = silent;
+    }
+
     fn call(&self, what: &str, unit: &str) -> Result<(), UnitError> {
         self.calls.lock().push(format!("{what} {unit}"));
         if self.broken.lock().as_deref() == Some(unit) {
@@ -69,6 +77,12 @@ impl Units for FakeUnits {
         Ok(changed)
     }
     async fn states(&self, units: &[&str]) -> Result<BTreeMap<String, UnitState>, UnitError> {
+        if *self.silent.lock() {
+            return Err(UnitError::Call {
+                action: "look at units".into(),
+                source: io::Error::other("the bus is gone").into(),
+            });
+        }
         let running = self.running.lock();
         let state = |name: &str| UnitState {
             activity: running.get(name).copied().unwrap_or(Activity::Inactive),
