@@ -21,7 +21,7 @@ pub struct Destination {
 pub enum Host {
     /// An address: of a node, a pod, a Service.
     Address(IpAddr),
-    /// A name: of a webhook that is configured by URL.
+    /// A name: where a Service of type ExternalName leads. (A webhook with a URL does not come here: kube-apiserver dials it itself.)
     Name(String),
 }
 
