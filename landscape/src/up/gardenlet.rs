@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use api::core::v1beta1::Seed;
 use controller::wait::{Progress, until};
+use jiff::Timestamp;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::certificates::v1::CertificateSigningRequest;
 use k8s_openapi::api::core::v1::Secret;
@@ -15,7 +16,7 @@ use kube::{Api, Client};
 use lib_pki::{CertificateInfo, CertificateRequest, PrivateKey, signing_request};
 use serde_json::json;
 
-use super::context::{Context, Phase};
+use super::context::Phase;
 use super::error::UpError;
 use super::garden::missing_condition;
 use crate::access::certificate_authority;
@@ -42,10 +43,12 @@ pub(crate) async fn apply(phase: Phase) -> Result<(), UpError> {
         .get_opt(GARDENLET_KUBECONFIG)
         .await
         .map_err(failed("read gardenlet's kubeconfig"))?;
-    let kubeconfig = match existing.as_ref().and_then(|secret| usable_kubeconfig(context, secret)) {
+    let authority = certificate_authority(&seed.client()).await?;
+    let usable = |secret| usable_kubeconfig(secret, &authority, context.clock.now());
+    let kubeconfig = match existing.as_ref().and_then(usable) {
         Some(kubeconfig) => kubeconfig,
         None => {
-            let kubeconfig = new_kubeconfig(&phase).await?;
+            let kubeconfig = new_kubeconfig(&phase, authority).await?;
             let secret = json!({
                 "apiVersion": "v1",
                 "kind": "Secret",
@@ -66,18 +69,22 @@ pub(crate) async fn apply(phase: Phase) -> Result<(), UpError> {
     seed.apply_all(&phase, objects).await
 }
 
-/// The kubeconfig of an earlier run, if its certificate has most of its life before it.
-fn usable_kubeconfig(context: &Context, secret: &Secret) -> Option<String> {
+/// The kubeconfig of an earlier run, if its certificate has most of its life before it, and the garden is still the same: one that was
+/// deleted and made anew has other authorities.
+fn usable_kubeconfig(secret: &Secret, authority: &str, now: Timestamp) -> Option<String> {
     let bytes = &secret.data.as_ref()?.get("kubeconfig")?.0;
     let text = String::from_utf8(bytes.clone()).ok()?;
     let document: serde_json::Value = serde_yaml_ng::from_str(&text).ok()?;
-    let data = document.pointer("/users/0/user/client-certificate-data")?.clone();
-    let certificate: ByteString = serde_json::from_value(data).ok()?;
-    let information = CertificateInfo::from_pem(std::str::from_utf8(&certificate.0).ok()?).ok()?;
-    (!information.is_due(context.clock.now(), 0.5)).then_some(text)
+    let data = |path: &str| {
+        let bytes: ByteString = serde_json::from_value(document.pointer(path)?.clone()).ok()?;
+        String::from_utf8(bytes.0).ok()
+    };
+    let is_of_garden = data("/clusters/0/cluster/certificate-authority-data")? == authority;
+    let information = CertificateInfo::from_pem(&data("/users/0/user/client-certificate-data")?).ok()?;
+    (is_of_garden && !information.is_due(now, 0.5)).then_some(text)
 }
 
-async fn new_kubeconfig(phase: &Phase) -> Result<String, UpError> {
+async fn new_kubeconfig(phase: &Phase, authority: String) -> Result<String, UpError> {
     let context = &phase.context;
     let key = PrivateKey::generate()?;
     let subject = CertificateRequest::client(GARDENLET_USER, vec![GARDENLET_GROUP.to_owned()], Duration::ZERO);
@@ -87,7 +94,7 @@ async fn new_kubeconfig(phase: &Phase) -> Result<String, UpError> {
     let kubeconfig = Kubeconfig {
         name: "garden".to_owned(),
         server: format!("https://{}", context.domain.garden_host()),
-        authority: certificate_authority(&context.seed()?.client()).await?,
+        authority,
         proxy: None,
         client: ClientCertificate {
             certificate,
@@ -168,5 +175,43 @@ fn failed(step: &'static str) -> impl FnOnce(kube::Error) -> UpError {
     move |source| UpError::Request {
         step: step.to_owned(),
         source: Box::new(source),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lib_clock::{Clock as _, ManualClock};
+    use lib_pki::CertificateAuthority;
+
+    use super::*;
+
+    const DAY: Duration = Duration::from_secs(24 * 3600);
+
+    #[test]
+    fn a_kubeconfig_is_used_again_while_it_lasts_and_its_garden_does() {
+        let clock = ManualClock::at("2026-01-01T00:00:00Z".parse().unwrap());
+        let authority = CertificateAuthority::generate("garden", DAY * 365, &clock).unwrap();
+        let request = CertificateRequest::client(GARDENLET_USER, Vec::new(), DAY * 30);
+        let issued = authority.issue(&request, &clock).unwrap();
+        let kubeconfig = Kubeconfig {
+            name: "garden".to_owned(),
+            server: "https://garden".to_owned(),
+            authority: "this garden's".to_owned(),
+            proxy: None,
+            client: ClientCertificate {
+                certificate: issued.certificate_pem.clone(),
+                key: issued.private_key.to_pem(),
+            },
+        };
+        let text = kubeconfig.to_yaml().unwrap();
+        let secret = Secret {
+            data: Some([("kubeconfig".to_owned(), ByteString(text.clone().into_bytes()))].into()),
+            ..Secret::default()
+        };
+        let usable = |authority| usable_kubeconfig(&secret, authority, clock.now());
+        assert_eq!(usable("this garden's"), Some(text));
+        assert_eq!(usable("that of a garden made anew"), None);
+        clock.advance(DAY * 16);
+        assert_eq!(usable("this garden's"), None);
     }
 }

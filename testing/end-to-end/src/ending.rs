@@ -1,10 +1,14 @@
 //! The garden's end: it is not deleted while it has shoots, or while it cannot be asked for them, and then with all it had.
 //!
-//! Nothing but `down` comes after it.
+//! Nothing but `down` comes after it. So the garden is that of the landscape that was made with interruptions, and the walk goes on with
+//! another one: that has a garden and a shoot at work when it is taken down itself, and was made by one `up` that nobody disturbed.
 
 use anyhow::{Result, ensure};
 
-use crate::walk::{Cluster, Walk, eventually, refused};
+use crate::{
+    host, landscape,
+    walk::{Cluster, Walk, eventually, refused},
+};
 
 const CONFIRMATION: &str = "confirmation.gardener.cloud/deletion";
 const DELETE: [&str; 4] = ["delete", "garden", "local", "--wait=false"];
@@ -14,14 +18,33 @@ const SECONDS: u64 = 120;
 /// Longest for a shoot with a machine, or a garden, to go.
 const GONE: u64 = 400;
 
-pub(crate) fn steps(walk: &mut Walk) {
-    walk.step("garden: deletion without confirmation is refused", refused_unconfirmed);
-    walk.step("garden: deletion is refused while it has shoots", refused_with_shoots);
-    walk.step(
+type Step = fn(&Walk) -> Result<()>;
+
+const STEPS: [(&str, Step); 4] = [
+    ("garden: deletion without confirmation is refused", refused_unconfirmed),
+    ("garden: deletion is refused while it has shoots", refused_with_shoots),
+    (
         "garden: deletion is refused while it cannot be asked",
         refused_while_silent,
+    ),
+    ("garden: its last shoot is deleted, and it goes", goes),
+];
+
+pub(crate) fn steps(walk: &mut Walk) {
+    // It costs a whole `up`: those who ask for other steps are spared it.
+    if !STEPS.iter().any(|(name, _)| walk.wants(name)) {
+        return;
+    }
+    if walk.must("up: from there to garden, seed and shoot", landscape::up) {
+        for (name, step) in STEPS {
+            walk.step(name, step);
+        }
+    }
+    // Whatever came of it: what is left of the garden must not disturb the next one.
+    walk.must(
+        "down: of a seed without its garden leaves nothing",
+        host::down_leaves_nothing,
     );
-    walk.step("garden: its last shoot is deleted, and it goes", goes);
 }
 
 fn says(walk: &Walk, words: &str) -> Result<()> {

@@ -1,16 +1,17 @@
 //! What is killed heals: programs of a machine, the provider, the cloud, a whole machine; and what the cloud refuses is told.
 //!
-//! All on the shoot `first`, which has one node: if that does not work, nothing does.
+//! All on the shoot `first`, which has one node: if that does not work, nothing does. But while the cloud is away (`absence`) the other
+//! one grows, because `up`, which brings the cloud back, also brings `first` back to its one machine.
 
-use std::{path::Path, process::Output};
+use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use crate::{
-    host,
+    absence, host,
     machines::{POOL, SECONDS, patch, ready_nodes, size, succeeds},
-    walk::{Cluster, UP, Walk, eventually, succeeded},
+    walk::{Cluster, Walk, eventually},
     workload::AGNHOST,
 };
 
@@ -65,8 +66,8 @@ pub(crate) fn steps(walk: &mut Walk) {
         provider_killed,
     );
     walk.step(
-        "faults: the cloud's daemon is killed, and nodes stay Ready",
-        daemon_killed,
+        "faults: the cloud is away for a minute: nodes stay, the shoot says so, and grows afterwards",
+        absence::cloud_away,
     );
     walk.step("faults: a killed machine is replaced", machine_killed);
     walk.step(
@@ -177,26 +178,7 @@ fn provider_killed(walk: &Walk) -> Result<()> {
 /// Brings the cloud's daemon to its end and back, with this quota or none.
 fn restart_cloud(walk: &Walk, quota: Option<&str>) -> Result<()> {
     host::kill_cloud_daemon(&walk.landscape)?;
-    let mut up = walk.kubeception_command(&UP);
-    if let Some(quota) = quota {
-        up.env("KUBECEPTION_CLOUD_QUOTA", quota);
-    }
-    let output: Output = up.output().context("failed to run `up`")?;
-    succeeded(&output, "kubeception up").map(|_| ())
-}
-
-fn daemon_killed(walk: &Walk) -> Result<()> {
-    prepared(walk)?;
-    let changed = || {
-        let path = r#"jsonpath={.items[*].status.conditions[?(@.type=="Ready")].lastTransitionTime}"#;
-        walk.kubectl(FIRST, &["get", "nodes", "-o", path])
-    };
-    let before = changed()?;
-    restart_cloud(walk, None)?;
-    serves(walk)?;
-    let after = changed()?;
-    ensure!(before == after, "the node was not Ready meanwhile, until {after}");
-    Ok(())
+    host::start_cloud(walk, quota)
 }
 
 /// The cloud leaves a machine that ended as it is; the machine controller sees it there as stopped, gives it up after 30 s, and makes

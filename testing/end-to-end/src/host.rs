@@ -4,38 +4,105 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::walk::Walk;
+use crate::walk::{UP, Walk, succeeded};
+
+/// Kinds of traces that every living landscape has. Its interfaces and nftables rules lie in its network namespaces.
+const LIVING: [&str; 5] = ["network namespaces", "mounts", "cgroups", "processes", "folders"];
+
+/// The machine of the shoot that `up` makes: the beginning of its name.
+const MACHINE: &str = "shoot--dev--first-";
 
 /// Takes the landscape down and looks for anything that is left, with the host's own tools.
 pub(crate) fn down_leaves_nothing(walk: &Walk) -> Result<()> {
     walk.kubeception(&["down"])?;
-    let mut left = Vec::new();
-    for (what, found) in [
+    let traces = traces(&walk.landscape)?.into_iter();
+    let left: Vec<String> = traces
+        .filter(|(_, ours)| !ours.is_empty())
+        .map(|(what, ours)| format!("{what}: {}", ours.join(", ")))
+        .collect();
+    ensure!(left.is_empty(), "something is left:\n    {}", left.join("\n    "));
+    Ok(())
+}
+
+/// As [`down_leaves_nothing`], with a shoot at work and the cloud's daemon killed: nobody is there to be asked, or to let go of anything.
+pub(crate) fn down_of_the_living(walk: &Walk) -> Result<()> {
+    let lives = lives(&walk.landscape);
+    let killed = kill_cloud_daemon(&walk.landscape);
+    // Whatever came of it, nothing may be left.
+    down_leaves_nothing(walk)?;
+    lives.and(killed).context("before `down`")
+}
+
+/// The shoot's machine has containers and a tunnel into the seed.
+fn lives(landscape: &str) -> Result<()> {
+    is_seen(landscape)?;
+    ensure!(has_container(landscape, MACHINE)?, "no container runs in {MACHINE}…");
+    let tunnel = "tunnel-client".to_owned();
+    let has_tunnel = of_machine(landscape, MACHINE)?
+        .iter()
+        .any(|process| process.arguments.contains(&tunnel));
+    ensure!(has_tunnel, "{MACHINE}… has no tunnel");
+    Ok(())
+}
+
+/// The landscape has traces of every kind: those who do not see them now would not see what is left of them either.
+pub(crate) fn is_seen(landscape: &str) -> Result<()> {
+    for (what, ours) in traces(landscape)? {
+        ensure!(!LIVING.contains(&what) || !ours.is_empty(), "it lives without {what}");
+    }
+    Ok(())
+}
+
+/// What of the landscape is there, by its kind, with the host's own tools.
+fn traces(landscape: &str) -> Result<Vec<(&'static str, Vec<String>)>> {
+    let all = [
         ("network namespaces", list("ip", &["netns", "list"])?),
-        ("interfaces", list("ip", &["-oneline", "link"])?),
+        ("interfaces", interfaces(landscape)?),
         ("mounts", lines(&fs_err::read_to_string("/proc/self/mounts")?)),
         ("nftables rules", list("nft", &["list", "ruleset"])?),
         ("cgroups", cgroups()?),
-        ("processes", processes(&walk.landscape)?),
-    ] {
-        let ours: Vec<String> = found
-            .into_iter()
-            .filter(|line| is_ours(line, &walk.landscape))
-            .collect();
-        if !ours.is_empty() {
-            left.push(format!("{what}: {}", ours.join(", ")));
-        }
-    }
-    for folder in [
-        format!("/var/lib/kubeception/{}", walk.landscape),
-        format!("/run/kubeception/{}", walk.landscape),
-    ] {
+        ("processes", processes(landscape)?),
+        ("folders", folders(landscape)?),
+    ];
+    let ours = all.into_iter().map(|(what, found)| {
+        let ours: Vec<String> = found.into_iter().filter(|line| is_ours(line, landscape)).collect();
+        (what, ours)
+    });
+    Ok(ours.collect())
+}
+
+/// Interfaces of the host that could be the cloud's: named alike in all landscapes, and each has its place in a namespace, not here.
+fn interfaces(landscape: &str) -> Result<Vec<String>> {
+    let all = list("ip", &["-oneline", "link"])?.into_iter();
+    let is_clouds = |line: &String| line.split(": ").nth(1).is_some_and(|name| name.starts_with("kc"));
+    Ok(all
+        .filter(is_clouds)
+        .map(|line| format!("kc-{landscape}? {line}"))
+        .collect())
+}
+
+fn folders(landscape: &str) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    for parent in ["/var/lib/kubeception", "/run/kubeception"] {
+        let folder = format!("{parent}/{landscape}");
         if fs_err::exists(&folder)? {
-            left.push(format!("folder {folder}"));
+            found.push(folder);
         }
     }
-    ensure!(left.is_empty(), "something is left:\n    {}", left.join("\n    "));
-    Ok(())
+    Ok(found)
+}
+
+/// Whether a pod's container runs in a machine whose name begins so.
+pub(crate) fn has_container(landscape: &str, machine: &str) -> Result<bool> {
+    let mut all = of_machine(landscape, machine)?.into_iter();
+    Ok(all.any(|process| process.control_groups.contains("kubepods")))
+}
+
+/// Processes in a machine whose name begins so.
+fn of_machine(landscape: &str, machine: &str) -> Result<Vec<HostProcess>> {
+    let group = format!("/kubeception-{landscape}/{machine}");
+    let all = all_processes()?.into_iter();
+    Ok(all.filter(|process| process.control_groups.contains(&group)).collect())
 }
 
 /// Sends a signal, by its name without `SIG`.
@@ -57,6 +124,16 @@ pub(crate) fn kill_cloud_daemon(landscape: &str) -> Result<()> {
         .find(|process| process.command_line().contains(&wished))
         .with_context(|| format!("no process `kubeception {wished}…` was found"))?;
     signal(&daemon.id, "KILL")
+}
+
+/// Brings the cloud's daemon back, with this quota or none.
+pub(crate) fn start_cloud(walk: &Walk, quota: Option<&str>) -> Result<()> {
+    let mut up = walk.kubeception_command(&UP);
+    if let Some(quota) = quota {
+        up.env("KUBECEPTION_CLOUD_QUOTA", quota);
+    }
+    let output = up.output().context("failed to run `up`")?;
+    succeeded(&output, "kubeception up").map(|_| ())
 }
 
 /// A second `down` succeeds.

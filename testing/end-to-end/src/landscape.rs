@@ -1,4 +1,6 @@
-//! The landscape as a whole: what `up` makes, that a second `up` changes nothing, and what `status` says.
+//! The landscape as a whole: what `up` makes, that it may be killed at any time, and that a second `up` changes nothing.
+//!
+//! Absent: what `status` says of it (`status`).
 
 use anyhow::{Context, Result, ensure};
 
@@ -28,6 +30,13 @@ const PHASES: [&str; 16] = [
     "first shoot",
 ];
 
+/// The phase after which there is little to lose: the cloud is there, and the seed's machine at best begins.
+const YOUNG: &str = "images in the registry";
+/// The phase that makes the seed's machine, and its name.
+const MACHINE: &str = "seed machine";
+const MACHINE_NAME: &str = "seed";
+/// Longest from there to its first container.
+const TO_CONTAINER: u64 = 120;
 /// The phase in which a second `up` is tried.
 const CROWDED: &str = "seed API server";
 /// The phase in which a person changes their mind: it takes long.
@@ -42,6 +51,12 @@ pub(crate) fn interruptions(walk: &mut Walk) {
         walk.step(&format!("up: killed in phase {phase}, and run again"), |walk| {
             killed_in(walk, phase)
         });
+        if phase == YOUNG {
+            walk.step(
+                "down: of a seed in the making, after a kill -9 of its `up`, leaves nothing",
+                removed_half_made,
+            );
+        }
         if phase == INTERRUPTED {
             walk.step(
                 &format!("up: interrupted in phase {phase} says how to go on"),
@@ -70,6 +85,18 @@ fn killed_in(walk: &Walk, phase: &str) -> Result<()> {
     second.context("the second `up`")
 }
 
+/// The machine runs, its first containers start, images travel into the registry. The next `up` begins with nothing.
+fn removed_half_made(walk: &Walk) -> Result<()> {
+    let mut up = begun(walk, MACHINE)?;
+    let made = eventually(TO_CONTAINER, "a container in the seed's machine", || {
+        ensure!(host::has_container(&walk.landscape, MACHINE_NAME)?, "there is none");
+        host::is_seen(&walk.landscape)
+    });
+    up.kill()?;
+    host::down_leaves_nothing(walk)?;
+    made
+}
+
 fn interrupted(walk: &Walk) -> Result<()> {
     let mut up = begun(walk, INTERRUPTED)?;
     up.signal("INT")?;
@@ -79,7 +106,7 @@ fn interrupted(walk: &Walk) -> Result<()> {
     Ok(())
 }
 
-/// From there to garden, seed and the first shoot.
+/// From whatever is there to garden, seed and the first shoot.
 pub(crate) fn up(walk: &Walk) -> Result<()> {
     let output = walk.kubeception(&UP)?;
     for line in output.lines() {
@@ -90,8 +117,6 @@ pub(crate) fn up(walk: &Walk) -> Result<()> {
 
 pub(crate) fn steps(walk: &mut Walk) {
     walk.step("up: a second one changes nothing and says so", up_again);
-    walk.step("status: names garden, seed and shoot", status);
-    walk.step("status: `--output json` is JSON", status_json);
     walk.step("kubeconfig: the seed's works with plain kubectl", seed_nodes);
     walk.step("kubeconfig: an unknown shoot is refused by name", unknown_shoot);
     walk.step(
@@ -114,21 +139,6 @@ fn killed_daemon(walk: &Walk) -> Result<()> {
         walk.kubectl(Cluster::Shoot("dev/first"), &["get", "--raw", "/readyz"])
             .map(|_| ())
     })
-}
-
-fn status(walk: &Walk) -> Result<()> {
-    let output = walk.kubeception(&["status"])?;
-    for word in ["garden", "seed", "first"] {
-        ensure!(output.contains(word), "{word} is missing in:\n{output}");
-    }
-    Ok(())
-}
-
-fn status_json(walk: &Walk) -> Result<()> {
-    let output = walk.kubeception(&["status", "--output", "json"])?;
-    serde_json::from_str::<serde_json::Value>(&output)
-        .context("it is not JSON")
-        .map(|_| ())
 }
 
 fn seed_nodes(walk: &Walk) -> Result<()> {

@@ -1,11 +1,13 @@
-//! A shoot with machines, from its creation to its deletion: nodes join, pools grow, shrink, come and go, and nothing is left.
+//! A shoot with machines, from its creation to its deletion: nodes join, pools shrink, come and go, and nothing is left.
+//!
+//! Absent: a pool that grows, for which the cloud is away first (`absence`).
 
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::walk::{Cluster, Walk, eventually};
 
 /// The shoot that `examples/shoot.yaml` makes.
-const SHOOT: &str = "third";
+pub(crate) const SHOOT: &str = "third";
 pub(crate) const MACHINES: Cluster<'_> = Cluster::Shoot("dev/third");
 /// The pool of every sample.
 pub(crate) const POOL: &str = "worker";
@@ -14,7 +16,7 @@ const EXTRA: &str = "extra";
 /// Longest for a pod to start, a Service to answer.
 pub(crate) const SECONDS: u64 = 120;
 /// Longest for a pool to change: machines boot, or are drained.
-const CHANGED: u64 = 400;
+pub(crate) const CHANGED: u64 = 400;
 
 /// Memory of the machine types in the sample cloud profile, in KiB.
 const LOCAL: u64 = 2 * 1024 * 1024;
@@ -83,7 +85,7 @@ pub(crate) fn ready_nodes(walk: &Walk, cluster: Cluster<'_>, pool: &str) -> Resu
     Ok(names.map(str::to_owned).collect())
 }
 
-fn pool_ready(walk: &Walk, pool: &str, wished: usize) -> Result<()> {
+pub(crate) fn pool_ready(walk: &Walk, pool: &str, wished: usize) -> Result<()> {
     eventually(SECONDS, "all nodes to be Ready", || {
         let nodes = ready_nodes(walk, MACHINES, pool)?;
         ensure!(
@@ -122,7 +124,7 @@ fn kibibytes(quantity: &str) -> Result<u64> {
     }
 }
 
-fn scaled_down(walk: &Walk) -> Result<()> {
+pub(crate) fn scaled_down(walk: &Walk) -> Result<()> {
     patch(walk, SHOOT, &size(1))?;
     succeeds(walk, SHOOT, 300)?;
     pool_ready(walk, POOL, 1)

@@ -1,29 +1,46 @@
 //! Shoots: one more is made, used, hurt, and deleted with all it had.
 
+use std::path::Path;
+
 use anyhow::{Context, Result, ensure};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::Value;
 
-use crate::walk::{Cluster, Walk, eventually, refused};
+use crate::{
+    host, status,
+    walk::{Cluster, Walk, eventually, refused},
+};
 
 /// The shoot that `examples/shoot-workerless.yaml` makes.
 const EXAMPLE: &str = "second";
 const SHOOT: &str = "dev/second";
 const IN_SEED: &str = "shoot--dev--second";
+const IN_STATUS: &str = "garden-dev/second";
 /// Long enough for a machine that does other things as well.
 const CREATED: u64 = 400;
+/// Longest for what was killed or stopped to be back, and for care to see it.
+const HEALED: u64 = 120;
+/// The condition that tells whether the API server answers.
+const ANSWERS: &str = "APIServerAvailable";
 
 pub(crate) fn steps(walk: &mut Walk) {
     walk.step("shoot: `first` answers through the gateway", first_answers);
     walk.step("shoot: one that no seed can take says why", no_seed_fits);
-    walk.step("shoot: the example is created and succeeds", create_example);
+    walk.step(
+        "shoot: the example is created, `status` says what it waits for, and it succeeds",
+        create_example,
+    );
     walk.step("shoot: plain objects, custom resources, roles", objects);
     walk.step("shoot: adminkubeconfig expires and works", admin_kubeconfig);
     walk.step("shoot: Secrets are encrypted at rest", encrypted_at_rest);
     walk.step("shoot: a killed etcd comes back with its data", killed_etcd_heals);
     walk.step(
-        "shoot: a killed API server comes back, and care says so meanwhile",
+        "shoot: an API server that gets a kill -9 comes back with its data",
         killed_api_server_heals,
+    );
+    walk.step(
+        "shoot: a stopped API server comes back, and care and `status` say what is wrong meanwhile",
+        stopped_api_server_heals,
     );
     walk.step(
         "shoot: deletion without confirmation, or with a wrong one, is refused",
@@ -46,13 +63,11 @@ fn get_shoot(walk: &Walk, name: &str) -> Result<Value> {
     serde_json::from_str(&text).context("kubectl's answer is not JSON")
 }
 
-fn condition(shoot: &Value, kind: &str) -> String {
-    let conditions = shoot["status"]["conditions"].as_array().cloned().unwrap_or_default();
-    let found = conditions.iter().find(|condition| condition["type"] == kind);
-    found
-        .and_then(|condition| condition["status"].as_str())
-        .unwrap_or("absent")
-        .to_owned()
+/// A condition of the shoot; null when it is absent.
+fn condition(shoot: &Value, kind: &str) -> Value {
+    let mut conditions = shoot["status"]["conditions"].as_array().into_iter().flatten();
+    let found = conditions.find(|condition| condition["type"] == kind);
+    found.cloned().unwrap_or_default()
 }
 
 /// Its Services would have the addresses of the seed's own.
@@ -96,6 +111,7 @@ fn no_seed_fits(walk: &Walk) -> Result<()> {
 
 fn create_example(walk: &Walk) -> Result<()> {
     walk.kubectl(Cluster::Garden, &["apply", "-f", "examples/shoot-workerless.yaml"])?;
+    status::tells(walk, IN_STATUS, "Create Processing ", "")?;
     eventually(CREATED, "the shoot to succeed", || {
         let shoot = get_shoot(walk, EXAMPLE)?;
         let operation = &shoot["status"]["lastOperation"];
@@ -104,13 +120,9 @@ fn create_example(walk: &Walk) -> Result<()> {
             "last operation: {operation}; errors: {}",
             shoot["status"]["lastErrors"]
         );
-        for kind in ["APIServerAvailable", "ControlPlaneHealthy", "SystemComponentsHealthy"] {
-            let status = condition(&shoot, kind);
-            ensure!(
-                status == "True",
-                "{kind} is {status}: {}",
-                shoot["status"]["conditions"]
-            );
+        for kind in [ANSWERS, "ControlPlaneHealthy", "SystemComponentsHealthy"] {
+            let condition = condition(&shoot, kind);
+            ensure!(condition["status"] == "True", "{kind} is not True: {condition}");
         }
         Ok(())
     })
@@ -275,51 +287,94 @@ fn killed_etcd_heals(walk: &Walk) -> Result<()> {
             "--force",
         ],
     )?;
-    eventually(120, "the data to be back", || {
-        let value = walk.kubectl(
-            Cluster::Shoot(SHOOT),
-            &[
-                "get",
-                "configmap",
-                "basket",
-                "--namespace",
-                "fruit",
-                "--output",
-                "jsonpath={.data.kind}",
-            ],
-        )?;
+    data_is_back(walk)
+}
+
+fn data_is_back(walk: &Walk) -> Result<()> {
+    let basket = ["get", "configmap", "basket", "--namespace", "fruit"];
+    let path = ["--output", "jsonpath={.data.kind}"];
+    eventually(HEALED, "the data to be back", || {
+        let value = walk.kubectl(Cluster::Shoot(SHOOT), &[&basket[..], &path].concat())?;
         ensure!(value == "wicker", "the ConfigMap says {value:?}");
         Ok(())
     })
 }
 
+/// The process itself, which its kubelet starts again in the same pod.
 fn killed_api_server_heals(walk: &Walk) -> Result<()> {
+    let pod = api_server_pod(walk)?;
+    let killed = api_servers(&pod)?;
+    ensure!(!killed.is_empty(), "no API server runs in the pod {pod}");
+    for id in &killed {
+        host::signal(id, "KILL")?;
+    }
+    eventually(HEALED, "a new process", || {
+        let running = api_servers(&pod)?;
+        ensure!(
+            running.iter().any(|id| !killed.contains(id)),
+            "the processes are: {}",
+            running.join(", ")
+        );
+        Ok(())
+    })?;
+    data_is_back(walk)?;
+    care_sees_it_back(walk)
+}
+
+/// The uid of the pod of the shoot's API server.
+fn api_server_pod(walk: &Walk) -> Result<String> {
+    let label = "app=kubernetes,role=apiserver";
+    let path = "jsonpath={.items[*].metadata.uid}";
+    let pods = ["get", "pods", "--namespace", IN_SEED, "-l", label, "--output", path];
+    let uid = walk.kubectl(Cluster::Seed, &pods)?;
+    ensure!(!uid.is_empty() && !uid.contains(' '), "not one pod, but: {uid:?}");
+    Ok(uid)
+}
+
+/// Processes of kube-apiserver in the pod. systemd's names of control groups have no hyphens within.
+fn api_servers(pod: &str) -> Result<Vec<String>> {
+    let groups = [format!("pod{pod}"), format!("pod{}", pod.replace('-', "_"))];
+    let found = host::all_processes()?.into_iter().filter(|process| {
+        let file = process.arguments.first().and_then(|path| Path::new(path).file_name());
+        file.is_some_and(|file| file == "kube-apiserver")
+            && groups.iter().any(|group| process.control_groups.contains(group))
+    });
+    Ok(found.map(|process| process.id).collect())
+}
+
+fn stopped_api_server_heals(walk: &Walk) -> Result<()> {
     let scale = |replicas: &str| {
-        walk.kubectl(
-            Cluster::Seed,
-            &[
-                "scale",
-                "deployment",
-                "kube-apiserver",
-                "--namespace",
-                IN_SEED,
-                "--replicas",
-                replicas,
-            ],
-        )
+        let words = ["scale", "deployment", "kube-apiserver", "--namespace", IN_SEED];
+        walk.kubectl(Cluster::Seed, &[&words[..], &["--replicas", replicas]].concat())
     };
     scale("0")?;
-    let seen = eventually(120, "care to see it", || {
-        let status = condition(&get_shoot(walk, EXAMPLE)?, "APIServerAvailable");
-        ensure!(status == "False", "APIServerAvailable is {status}");
-        Ok(())
-    });
+    let told = eventually(HEALED, "care to say what is wrong", || {
+        says_why(&condition(&get_shoot(walk, EXAMPLE)?, ANSWERS))
+    })
+    .and_then(|()| status::tells(walk, IN_STATUS, "", &format!("{ANSWERS}: ")));
     scale("1")?;
-    seen?;
-    eventually(120, "care to see it back", || {
-        let shoot = get_shoot(walk, EXAMPLE)?;
-        let status = condition(&shoot, "APIServerAvailable");
-        ensure!(status == "True", "APIServerAvailable is {status}");
+    told?;
+    care_sees_it_back(walk)?;
+    data_is_back(walk)
+}
+
+/// The condition is False, for a reason that programs know, with a message that names the cause.
+fn says_why(condition: &Value) -> Result<()> {
+    let message = condition["message"].as_str().unwrap_or_default();
+    let cause = message.split_once("does not answer its health check: ");
+    ensure!(
+        condition["status"] == "False"
+            && condition["reason"] == "HealthzRequestFailed"
+            && cause.is_some_and(|(_, cause)| !cause.is_empty()),
+        "{ANSWERS} is: {condition}"
+    );
+    Ok(())
+}
+
+fn care_sees_it_back(walk: &Walk) -> Result<()> {
+    eventually(HEALED, "care to see it back", || {
+        let condition = condition(&get_shoot(walk, EXAMPLE)?, ANSWERS);
+        ensure!(condition["status"] == "True", "{ANSWERS} is: {condition}");
         Ok(())
     })
 }

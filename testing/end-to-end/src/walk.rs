@@ -70,9 +70,14 @@ impl Walk {
 
     /// Runs a step and counts it, unless it was not asked for.
     pub(crate) fn step(&mut self, name: &str, step: impl FnOnce(&Self) -> Result<()>) {
-        if self.only.as_ref().is_none_or(|only| name.contains(only.as_str())) {
+        if self.wants(name) {
             self.must(name, step);
         }
+    }
+
+    /// Whether a step of this name was asked for.
+    pub(crate) fn wants(&self, name: &str) -> bool {
+        self.only.as_ref().is_none_or(|only| name.contains(only.as_str()))
     }
 
     /// Runs a step and counts it; true when it succeeded.
@@ -148,6 +153,21 @@ impl Walk {
     pub(crate) fn kubectl_with(&self, kubeconfig: &Path, arguments: &[&str]) -> Result<String> {
         let mut command = self.kubectl_of(kubeconfig, arguments);
         command.env("HTTPS_PROXY", format!("http://127.0.0.1:{PROXY_PORT}"));
+        run_kubectl(&mut command, arguments)
+    }
+
+    /// As [`Walk::kubectl_with`], but in the cloud's backbone, by a kubeconfig with addresses and without a proxy: it needs nothing of the
+    /// cloud's daemon.
+    pub(crate) fn kubectl_in_backbone(&self, kubeconfig: &Path, arguments: &[&str]) -> Result<String> {
+        let kubectl = self.kubectl_of(kubeconfig, arguments);
+        let mut command = Command::new("nsenter");
+        command
+            .arg(format!("--net=/run/kubeception/{}/netns/backbone", self.landscape))
+            .arg(kubectl.get_program())
+            .args(kubectl.get_args())
+            // By default kubectl remembers kinds by address, and all API servers have the gateway's.
+            .arg(format!("--cache-dir={}", kubeconfig.with_extension("cache").display()))
+            .env("NO_PROXY", "*");
         run_kubectl(&mut command, arguments)
     }
 
