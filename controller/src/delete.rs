@@ -50,7 +50,14 @@ pub async fn delete<K>(api: &Api<K>, name: &str) -> Result<bool, DeleteError>
 where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
 {
-    match api.delete(name, &DeleteParams::background()).await {
+    delete_as(api, name, &DeleteParams::background()).await
+}
+
+async fn delete_as<K>(api: &Api<K>, name: &str, parameters: &DeleteParams) -> Result<bool, DeleteError>
+where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
+{
+    match api.delete(name, parameters).await {
         Ok(_) => Ok(true),
         Err(error) if is_not_found(&error) => Ok(false),
         Err(error) => {
@@ -92,6 +99,18 @@ where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + 'static,
 {
     if delete(api, name).await? {
+        until_gone(api, name, deadline).await
+    } else {
+        Ok(())
+    }
+}
+
+/// Deletes the object and waits until it is gone, its dependents before it: of a Deployment, all pods.
+pub async fn delete_with_dependents<K>(api: &Api<K>, name: &str, deadline: Duration) -> Result<(), DeleteError>
+where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + 'static,
+{
+    if delete_as(api, name, &DeleteParams::foreground()).await? {
         until_gone(api, name, deadline).await
     } else {
         Ok(())

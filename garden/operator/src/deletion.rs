@@ -14,7 +14,7 @@ use api::druid::v1alpha1::Etcd;
 use api::extensions::v1alpha1::DnsRecord;
 use api::gateway::{Gateway, GatewayClass, TlsRoute};
 use controller::apply::Applier;
-use controller::delete::{DeleteError, delete as delete_object, delete_and_wait};
+use controller::delete::{DeleteError, delete as delete_object, delete_and_wait, delete_with_dependents};
 use deploy::{AccessSecret, INTERNAL_KUBECONFIG_SECRET};
 use futures::future::try_join_all;
 use futures::try_join;
@@ -70,11 +70,11 @@ pub(crate) async fn delete(runtime: &Applier) -> Result<(), DeletionError> {
     let client = runtime.client().clone();
     refuse_with_shoots(&client).await?;
     // First, and alone: that it is gone says that the question was answered.
-    delete_all::<Deployment>(&client, [control_plane::api_server_name()].into_iter()).await?;
+    delete_deployments(&client, [control_plane::api_server_name()].into_iter()).await?;
     let control_plane = [format!("{PREFIX}kube-controller-manager")];
     let gardener = GARDENER_COMPONENTS.iter().map(|name| (*name).to_owned());
     try_join!(
-        delete_all::<Deployment>(&client, gardener.chain(control_plane)),
+        delete_deployments(&client, gardener.chain(control_plane)),
         delete_all::<DnsRecord>(&client, names::<DnsRecord>(&client, PREFIX).await?.into_iter()),
     )?;
     let services = [control_plane::api_server_name(), GARDENER_COMPONENTS[0].to_owned()];
@@ -146,6 +146,18 @@ where
     Ok(())
 }
 
+/// Deletes Deployments side by side, and waits until their pods are gone: as long as one lives, the kubelet gives the Secrets that it has
+/// read for it to new pods, too, and those of a garden made anew have the same names.
+async fn delete_deployments(client: &Client, names: impl Iterator<Item = String>) -> Result<(), DeletionError> {
+    let api = Api::<Deployment>::namespaced(client.clone(), NAMESPACE);
+    let deletions = names.map(|name| {
+        let api = api.clone();
+        async move { delete_with_dependents(&api, &name, DEADLINE).await }
+    });
+    try_join_all(deletions).await?;
+    Ok(())
+}
+
 /// Names of the objects that begin with `prefix`.
 async fn names<K>(client: &Client, prefix: &str) -> Result<Vec<String>, DeletionError>
 where
@@ -177,7 +189,7 @@ async fn delete_runtime(client: &Client) -> Result<(), DeletionError> {
     try_join!(
         delete_all::<Gateway>(client, [GATEWAY.to_owned()].into_iter()),
         delete_all::<Service>(client, components()),
-        delete_all::<Deployment>(client, components()),
+        delete_deployments(client, components()),
         delete_all::<ServiceAccount>(client, components()),
     )?;
     delete_object(&Api::<GatewayClass>::all(client.clone()), "kubeception").await?;

@@ -1,13 +1,14 @@
-//! The garden's end: it is not deleted while it has shoots, or while it cannot be asked for them, and then with all it had.
+//! The garden's end: it is not deleted while it has shoots, or while it cannot be asked for them, and then with all it had; and another
+//! one can be made in its place.
 //!
-//! Nothing but `down` comes after it. So the garden is that of the landscape that was made with interruptions, and the walk goes on with
+//! Little comes after it. So the garden is that of the landscape that was made with interruptions, and the walk goes on with
 //! another one: that has a garden and a shoot at work when it is taken down itself, and was made by one `up` that nobody disturbed.
 
 use anyhow::{Result, ensure};
 
 use crate::{
     host, landscape,
-    walk::{Cluster, Walk, eventually, refused},
+    walk::{Cluster, UP, Walk, eventually, refused},
 };
 
 const CONFIRMATION: &str = "confirmation.gardener.cloud/deletion";
@@ -20,7 +21,7 @@ const GONE: u64 = 400;
 
 type Step = fn(&Walk) -> Result<()>;
 
-const STEPS: [(&str, Step); 4] = [
+const STEPS: [(&str, Step); 5] = [
     ("garden: deletion without confirmation is refused", refused_unconfirmed),
     ("garden: deletion is refused while it has shoots", refused_with_shoots),
     (
@@ -28,6 +29,7 @@ const STEPS: [(&str, Step); 4] = [
         refused_while_silent,
     ),
     ("garden: its last shoot is deleted, and it goes", goes),
+    ("garden: another one is made where it was", made_again),
 ];
 
 pub(crate) fn steps(walk: &mut Walk) {
@@ -42,7 +44,7 @@ pub(crate) fn steps(walk: &mut Walk) {
     }
     // Whatever came of it: what is left of the garden must not disturb the next one.
     walk.must(
-        "down: of a seed without its garden leaves nothing",
+        "down: of a garden without shoots leaves nothing",
         host::down_leaves_nothing,
     );
 }
@@ -103,5 +105,13 @@ fn goes(walk: &Walk) -> Result<()> {
         let ours: Vec<&str> = left.lines().filter(|name| name.contains("virtual-garden")).collect();
         ensure!(ours.is_empty(), "left of the garden: {}", ours.join(", "));
     }
+    Ok(())
+}
+
+/// Its certificates, keys and tokens have the names that the first one's had.
+fn made_again(walk: &Walk) -> Result<()> {
+    walk.kubeception(&[&UP[..], &["--until", "garden"]].concat())?;
+    let projects = walk.kubectl(Cluster::Garden, &["get", "projects", "--output", "name"])?;
+    ensure!(projects.contains("/dev"), "the projects are: {projects}");
     Ok(())
 }
