@@ -98,19 +98,20 @@ pub async fn delete_and_wait<K>(api: &Api<K>, name: &str, deadline: Duration) ->
 where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + 'static,
 {
-    if delete(api, name).await? {
-        until_gone(api, name, deadline).await
-    } else {
-        Ok(())
-    }
+    delete_as_and_wait(api, name, &DeleteParams::background(), deadline).await
 }
 
-/// Deletes the object and waits until it is gone, its dependents before it: of a Deployment, all pods.
-pub async fn delete_with_dependents<K>(api: &Api<K>, name: &str, deadline: Duration) -> Result<(), DeleteError>
+/// The same with the caller's parameters: in the foreground, dependents go before the object, of a Deployment all pods.
+pub async fn delete_as_and_wait<K>(
+    api: &Api<K>,
+    name: &str,
+    parameters: &DeleteParams,
+    deadline: Duration,
+) -> Result<(), DeleteError>
 where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + 'static,
 {
-    if delete_as(api, name, &DeleteParams::foreground()).await? {
+    if delete_as(api, name, parameters).await? {
         until_gone(api, name, deadline).await
     } else {
         Ok(())

@@ -8,7 +8,7 @@ use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use cloud_daemon::Landscape;
+use cloud_daemon::{Landscape, image};
 use landscape_upstream::Cache;
 
 use crate::paths::Paths;
@@ -81,7 +81,7 @@ impl<'a> Purge<'a> {
             locks: Vec::new(),
         };
         purge.refuse_in_use()?;
-        for path in [cache.lock(), machine_image_lock(cache)] {
+        for path in [cache.lock(), image::lock(cache.root())] {
             purge.locks.extend(hold(path)?);
         }
         Ok(purge)
@@ -93,7 +93,7 @@ impl<'a> Purge<'a> {
         self.refuse_in_use()?;
         let root = self.cache.root();
         let mut removed = false;
-        for part in [self.cache.upstream(), machine_images(self.cache)] {
+        for part in [self.cache.upstream(), image::folder(self.cache.root())] {
             match fs_err::remove_dir_all(part) {
                 Ok(()) => removed = true,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -120,16 +120,6 @@ impl<'a> Purge<'a> {
             landscapes: landscapes.iter().map(Landscape::to_string).collect(),
         })
     }
-}
-
-/// Where the cloud has its machine images.
-fn machine_images(cache: &Cache) -> PathBuf {
-    cache.root().join("machine-image")
-}
-
-/// What the cloud holds while it builds one.
-fn machine_image_lock(cache: &Cache) -> PathBuf {
-    machine_images(cache).join("lock")
 }
 
 /// Landscapes with a folder below `root`. Other things that lie there have files, or names that are no landscape's.
@@ -208,7 +198,7 @@ mod tests {
     #[test]
     fn the_cache_goes_with_the_last_landscape() {
         let machine = Machine::new();
-        fs_err::write(machine_image_lock(&machine.cache), "").unwrap();
+        fs_err::write(image::lock(machine.cache.root()), "").unwrap();
         assert_eq!(machine.purge().unwrap().as_deref(), Some(machine.cache.root()));
         assert!(!machine.cache.root().exists());
         fs_err::remove_dir_all(machine.path("run")).unwrap();
@@ -258,7 +248,7 @@ mod tests {
 
     #[test]
     fn a_build_at_work_keeps_the_cache() {
-        for lock in [Cache::lock, machine_image_lock] {
+        for lock in [Cache::lock, |cache: &Cache| image::lock(cache.root())] {
             let machine = Machine::new();
             let path = lock(&machine.cache);
             let held = File::create(&path).unwrap();

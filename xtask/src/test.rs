@@ -11,6 +11,8 @@ use std::{
 
 use anyhow::{Context, bail};
 
+use crate::host::{is_installed, is_root};
+
 /// One command of the run.
 #[derive(Clone, Copy)]
 struct Step {
@@ -111,12 +113,12 @@ fn by_sudo(path: &str, home: &str) -> String {
 
 /// The configuration for steps that run as root; none where we are.
 fn way_to_root() -> anyhow::Result<Option<String>> {
-    if crate::host::is_root() {
+    if is_root() {
         return Ok(None);
     }
     let variable = |name: &str| std::env::var(name).with_context(|| format!("failed to read the variable {name}"));
     let path = variable("PATH")?;
-    if !std::env::split_paths(&path).any(|folder| folder.join("sudo").is_file()) {
+    if !is_installed("sudo") {
         bail!(
             "the tests make networks and machines, which needs root, and there is no sudo: run them as root, or install sudo and run \
              them as a user who may use it"

@@ -14,7 +14,7 @@ use api::druid::v1alpha1::Etcd;
 use api::extensions::v1alpha1::DnsRecord;
 use api::gateway::{Gateway, GatewayClass, TlsRoute};
 use controller::apply::Applier;
-use controller::delete::{DeleteError, delete as delete_object, delete_and_wait, delete_with_dependents};
+use controller::delete::{DeleteError, delete as delete_object, delete_as_and_wait};
 use deploy::{AccessSecret, INTERNAL_KUBECONFIG_SECRET};
 use futures::future::try_join_all;
 use futures::try_join;
@@ -137,22 +137,32 @@ where
         + Send
         + 'static,
 {
-    let api = Api::<K>::namespaced(client.clone(), NAMESPACE);
-    let deletions = names.map(|name| {
-        let api = api.clone();
-        async move { delete_and_wait(&api, &name, DEADLINE).await }
-    });
-    try_join_all(deletions).await?;
-    Ok(())
+    delete_all_as::<K>(client, names, &DeleteParams::background()).await
 }
 
 /// Deletes Deployments side by side, and waits until their pods are gone: as long as one lives, the kubelet gives the Secrets that it has
 /// read for it to new pods, too, and those of a garden made anew have the same names.
 async fn delete_deployments(client: &Client, names: impl Iterator<Item = String>) -> Result<(), DeletionError> {
-    let api = Api::<Deployment>::namespaced(client.clone(), NAMESPACE);
+    delete_all_as::<Deployment>(client, names, &DeleteParams::foreground()).await
+}
+
+async fn delete_all_as<K>(
+    client: &Client,
+    names: impl Iterator<Item = String>,
+    parameters: &DeleteParams,
+) -> Result<(), DeletionError>
+where
+    K: Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>
+        + Clone
+        + DeserializeOwned
+        + Debug
+        + Send
+        + 'static,
+{
+    let api = Api::<K>::namespaced(client.clone(), NAMESPACE);
     let deletions = names.map(|name| {
         let api = api.clone();
-        async move { delete_with_dependents(&api, &name, DEADLINE).await }
+        async move { delete_as_and_wait(&api, &name, parameters, DEADLINE).await }
     });
     try_join_all(deletions).await?;
     Ok(())

@@ -112,6 +112,17 @@ impl World {
         self.api::<ManagedResource>().get_opt("one").await.unwrap()
     }
 
+    /// With a ManagedResource whose ConfigMap `a` has been applied.
+    async fn with_an_object() -> Self {
+        let world = Self::new().await;
+        world
+            .put_secret("objects", &json!({"a": config_map("a", &json!({}))}))
+            .await;
+        world.create(&json!({"secretRefs": [{"name": "objects"}]})).await;
+        world.pass().await.unwrap();
+        world
+    }
+
     async fn delete(&self) {
         let api = self.api::<ManagedResource>();
         api.delete("one", &DeleteParams::default()).await.unwrap();
@@ -233,12 +244,7 @@ async fn what_shall_be_kept_is_kept() {
 /// As at the end of a shoot: its API server is gone, and the objects with its etcd.
 #[tokio::test]
 async fn objects_of_a_lost_cluster_are_given_up_on_demand() {
-    let world = World::new().await;
-    world
-        .put_secret("objects", &json!({"a": config_map("a", &json!({}))}))
-        .await;
-    world.create(&json!({"secretRefs": [{"name": "objects"}]})).await;
-    world.pass().await.unwrap();
+    let world = World::with_an_object().await;
     world.lose_target().await;
     world.delete().await;
     let error = world.pass().await.unwrap_err();
@@ -258,12 +264,7 @@ async fn objects_of_a_lost_cluster_are_given_up_on_demand() {
 
 #[tokio::test]
 async fn failures_reach_the_condition_and_change_nothing() {
-    let world = World::new().await;
-    world
-        .put_secret("objects", &json!({"a": config_map("a", &json!({}))}))
-        .await;
-    world.create(&json!({"secretRefs": [{"name": "objects"}]})).await;
-    world.pass().await.unwrap();
+    let world = World::with_an_object().await;
 
     world.put_secret("objects", &json!({"a": "kind: ["})).await;
     let error = world.pass().await.unwrap_err();

@@ -115,21 +115,9 @@ fn serves(walk: &Walk) -> Result<()> {
 
 fn program_killed(walk: &Walk, program: &Program) -> Result<()> {
     let node = prepared(walk)?;
-    let killed = running(walk, program, &node)?;
-    ensure!(!killed.is_empty(), "{} does not run on {node}", program.what);
-    for id in &killed {
-        host::signal(id, "KILL")?;
-    }
+    let missing = format!("{} does not run on {node}", program.what);
     // A node is Ready for a while after its kubelet's death, and pods run without containerd: the new process comes first.
-    eventually(SECONDS, "a new process", || {
-        let running = running(walk, program, &node)?;
-        ensure!(
-            running.iter().any(|id| !killed.contains(id)),
-            "the processes are: {}",
-            running.join(", ")
-        );
-        Ok(())
-    })?;
+    host::kill_and_see_another(SECONDS, &missing, || running(walk, program, &node))?;
     serves(walk)
 }
 

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::walk::{UP, Walk, succeeded};
+use crate::walk::{UP, Walk, eventually, succeeded};
 
 /// Kinds of traces that every living landscape has. Its interfaces and nftables rules lie in its network namespaces.
 const LIVING: [&str; 5] = ["network namespaces", "mounts", "cgroups", "processes", "folders"];
@@ -124,6 +124,28 @@ pub(crate) fn kill_cloud_daemon(landscape: &str) -> Result<()> {
         .find(|process| process.command_line().contains(&wished))
         .with_context(|| format!("no process `kubeception {wished}…` was found"))?;
     signal(&daemon.id, "KILL")
+}
+
+/// Kills the processes that `running` finds, and waits for another one; `missing` says what it means that there is none.
+pub(crate) fn kill_and_see_another(
+    seconds: u64,
+    missing: &str,
+    running: impl Fn() -> Result<Vec<String>>,
+) -> Result<()> {
+    let killed = running()?;
+    ensure!(!killed.is_empty(), "{missing}");
+    for id in &killed {
+        signal(id, "KILL")?;
+    }
+    eventually(seconds, "a new process", || {
+        let running = running()?;
+        ensure!(
+            running.iter().any(|id| !killed.contains(id)),
+            "the processes are: {}",
+            running.join(", ")
+        );
+        Ok(())
+    })
 }
 
 /// Brings the cloud's daemon back, with this quota or none.

@@ -303,20 +303,8 @@ fn data_is_back(walk: &Walk) -> Result<()> {
 /// The process itself, which its kubelet starts again in the same pod.
 fn killed_api_server_heals(walk: &Walk) -> Result<()> {
     let pod = api_server_pod(walk)?;
-    let killed = api_servers(&pod)?;
-    ensure!(!killed.is_empty(), "no API server runs in the pod {pod}");
-    for id in &killed {
-        host::signal(id, "KILL")?;
-    }
-    eventually(HEALED, "a new process", || {
-        let running = api_servers(&pod)?;
-        ensure!(
-            running.iter().any(|id| !killed.contains(id)),
-            "the processes are: {}",
-            running.join(", ")
-        );
-        Ok(())
-    })?;
+    let missing = format!("no API server runs in the pod {pod}");
+    host::kill_and_see_another(HEALED, &missing, || api_servers(&pod))?;
     data_is_back(walk)?;
     care_sees_it_back(walk)
 }

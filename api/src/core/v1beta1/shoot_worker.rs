@@ -133,6 +133,15 @@ pub struct WorkerKubernetes {
     pub version: Option<String>,
 }
 
+impl Worker {
+    /// Whether system components may run on the pool: unless it says no.
+    pub fn allows_system_components(&self) -> bool {
+        self.system_components
+            .as_ref()
+            .is_none_or(|components| components.allow)
+    }
+}
+
 /// System components on a pool.
 #[api_type]
 pub struct WorkerSystemComponents {

@@ -27,13 +27,7 @@ pub(super) fn validate(path: &Path, spec: &ShootSpec, errors: &mut FieldErrors) 
     nodes::room(&path, spec, errors);
     let workers = &spec.provider.workers;
     checks::unique(&path, "name", workers.iter().map(|worker| worker.name.as_str()), errors);
-    let runs_system_components = |worker: &Worker| {
-        worker.maximum > 0
-            && worker
-                .system_components
-                .as_ref()
-                .is_none_or(|components| components.allow)
-    };
+    let runs_system_components = |worker: &Worker| worker.maximum > 0 && worker.allows_system_components();
     if !workers.iter().any(runs_system_components) {
         errors.push(FieldError::forbidden(
             &path,

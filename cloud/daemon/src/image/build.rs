@@ -46,7 +46,7 @@ pub fn build(cache: &Path, progress: &(dyn Fn(&str) + Sync)) -> Result<MachineIm
     let folder = folder(cache);
     fs_err::create_dir_all(&folder).map_err(Error::file("create", &folder))?;
     progress("waiting for another build of the machine image");
-    let _lock = FileLock::wait(&folder.join("lock"))?;
+    let _lock = FileLock::wait(&super::lock(cache))?;
     if image.root.is_dir() {
         return Ok(image);
     }

@@ -113,8 +113,14 @@ fn wanted(cache: &Path) -> Result<MachineImage, Error> {
     })
 }
 
-fn folder(cache: &Path) -> PathBuf {
+/// Where all machine images of the cache lie.
+pub fn folder(cache: &Path) -> PathBuf {
     cache.join("machine-image")
+}
+
+/// What is held while one is built.
+pub fn lock(cache: &Path) -> PathBuf {
+    folder(cache).join("lock")
 }
 
 /// The host's distribution: the image is made from the same packages.

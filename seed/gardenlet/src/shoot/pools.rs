@@ -243,7 +243,7 @@ fn labels(worker: &Worker) -> BTreeMap<String, String> {
         .architecture
         .as_deref()
         .unwrap_or(constants::ARCHITECTURE_AMD64);
-    let system = worker.system_components.as_ref().is_none_or(|system| system.allow);
+    let system = worker.allows_system_components();
     let mut labels = worker.labels.clone();
     let own = [
         ("node.kubernetes.io/role", "node"),

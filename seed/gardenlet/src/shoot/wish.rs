@@ -72,13 +72,7 @@ fn check_pools(pools: &[Worker]) -> Result<(), TaskError> {
             )));
         }
     }
-    let runs_system_components = |pool: &Worker| {
-        let allowed = pool
-            .system_components
-            .as_ref()
-            .is_none_or(|components| components.allow);
-        allowed && pool.minimum > 0
-    };
+    let runs_system_components = |pool: &Worker| pool.minimum > 0 && pool.allows_system_components();
     if pools.is_empty() || pools.iter().any(runs_system_components) {
         return Ok(());
     }
